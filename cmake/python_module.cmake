@@ -1,0 +1,45 @@
+# The Python package under build/<preset>/python/tenon: the nanobind module _tenon plus links to the Python sources.
+file(GLOB binding_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bindings/python/*.cc)
+if(NOT binding_sources)
+  return()
+endif()
+
+# The interpreter: what pip hands over, else $TENON_PYTHON, else this checkout's .venv, else python3 on the PATH.
+if(NOT Python_EXECUTABLE OR NOT EXISTS ${Python_EXECUTABLE})
+  if(DEFINED ENV{TENON_PYTHON})
+    set(Python_EXECUTABLE $ENV{TENON_PYTHON})
+  elseif(EXISTS ${PROJECT_SOURCE_DIR}/.venv/bin/python)
+    set(Python_EXECUTABLE ${PROJECT_SOURCE_DIR}/.venv/bin/python)
+  endif()
+endif()
+find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
+execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir OUTPUT_VARIABLE nanobind_ROOT
+                OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE nanobind_missing)
+if(nanobind_missing)
+  message(STATUS "No Python module: ${Python_EXECUTABLE} has no nanobind (scripts/bootstrap.sh installs it)")
+  return()
+endif()
+find_package(nanobind CONFIG REQUIRED)
+
+nanobind_add_module(_tenon NB_STATIC NOMINSIZE ${binding_sources})
+tenon_configure(_tenon)
+target_link_libraries(_tenon PRIVATE tenon_core)
+target_link_options(_tenon PRIVATE -Wl,--exclude-libs,ALL)
+set_target_properties(_tenon PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/python/tenon)
+add_dependencies(product _tenon)
+
+# Links, so that an edit of a .py file is live at once; links to files that are gone are removed.
+set(package_dir ${PROJECT_SOURCE_DIR}/bindings/python/tenon)
+file(GLOB_RECURSE package_files CONFIGURE_DEPENDS RELATIVE ${package_dir}
+     ${package_dir}/*.py ${package_dir}/*.pyi ${package_dir}/py.typed)
+file(GLOB_RECURSE stale ${PROJECT_BINARY_DIR}/python/*.py ${PROJECT_BINARY_DIR}/python/*.pyi)
+foreach(file ${stale})
+  if(NOT EXISTS ${file})
+    file(REMOVE ${file})
+  endif()
+endforeach()
+foreach(file ${package_files})
+  cmake_path(GET file PARENT_PATH dir)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/python/tenon/${dir})
+  file(CREATE_LINK ${package_dir}/${file} ${PROJECT_BINARY_DIR}/python/tenon/${file} SYMBOLIC)
+endforeach()

@@ -1,0 +1,12 @@
+// verify: the graph's invariants; run after every pass in test builds.
+#pragma once
+#include "graph/graph.h"
+
+namespace tenon::graph {
+
+/// Throws kInvalidGraph naming the first broken invariant: SSA (one definition, before every use, in scope), use lists,
+/// operand counts against the op row, region arguments against captures, pinned results, known types that agree with
+/// the op's type constraints, storage bytes of constants.
+void verify(const Graph& g);
+
+}  // namespace tenon::graph

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Fuzzes the loader (ASan + UBSan) for FUZZ_SECONDS, starting from the committed corpus and every small committed model.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ ! -e tests/fuzz/loader_fuzz.cc ]; then
+  echo "fuzz: tests/fuzz/loader_fuzz.cc is missing" >&2
+  exit 1
+fi
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz -j "${JOBS:-$(nproc)}"
+corpus=build/fuzz/corpus
+mkdir -p "$corpus" build/fuzz/seeds
+find tests examples -name '*.onnx' -size -64k -exec cp -u {} build/fuzz/seeds/ \;
+seeds=(build/fuzz/seeds)
+[ -d tests/fuzz/corpus ] && seeds+=(tests/fuzz/corpus)
+echo "fuzz: ${FUZZ_SECONDS:-60} s from $(find "${seeds[@]}" -type f | wc -l) seeds"
+log=build/fuzz/last.log
+if build/fuzz/bin/loader_fuzz "$corpus" "${seeds[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 \
+  -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 >"$log" 2>&1; then
+  grep -E '^(Done|stat::(number_of_executed_units|peak_rss_mb))' "$log"
+else
+  tail -n 60 "$log" >&2
+  echo "fuzz: the input that failed is under build/fuzz/ (crash-*, timeout-*, oom-*)" >&2
+  exit 1
+fi

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# make test-slow: the C++ tests built by Clang, under ASan+UBSan and under TSan, and a long fuzz run.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+jobs=${JOBS:-$(nproc)}
+failed=()
+scripts/bootstrap.sh || exit 1
+for preset in clang asan tsan; do
+  echo "==> $preset"
+  start=$SECONDS
+  if cmake --preset "$preset" >/dev/null && cmake --build "build/$preset" -j "$jobs" --target tenon_tests &&
+    "build/$preset/bin/tenon_tests" --gtest_brief=1; then
+    echo "==> $preset: ok, $((SECONDS - start)) s"
+  else
+    failed+=("$preset")
+    echo "==> $preset: FAILED, $((SECONDS - start)) s"
+  fi
+done
+FUZZ_SECONDS=${FUZZ_SECONDS:-600} scripts/fuzz.sh || failed+=("fuzz")
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'FAILED: %s\n' "${failed[@]}"
+  exit 1
+fi

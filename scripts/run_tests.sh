@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# make test: everything that CI checks. Each step prints its name and time; the test runners' summaries come last.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=${TENON_PYTHON:-.venv/bin/python}
+failed=()
+
+step() {  # step NAME COMMAND...: a failure is remembered, the rest still runs
+  local name=$1 start=$SECONDS
+  shift
+  echo "==> $name"
+  if "$@"; then
+    echo "==> $name: ok, $((SECONDS - start)) s"
+  else
+    failed+=("$name")
+    echo "==> $name: FAILED, $((SECONDS - start)) s"
+  fi
+}
+must() {  # like step, for what everything after it needs
+  step "$@"
+  [ ${#failed[@]} -eq 0 ] || exit 1
+}
+
+must "bootstrap" scripts/bootstrap.sh
+must "build" make --no-print-directory build-all
+must "python install" scripts/install_python.sh
+step "includes" make --no-print-directory includes-check
+step "format" make --no-print-directory format-check
+step "loader fuzz" make --no-print-directory fuzz
+step "examples and docs" make --no-print-directory docs-check
+echo "==> slowest translation units of build/release"
+scripts/slowest.py build/release
+step "C++ tests" build/release/bin/tenon_tests --gtest_brief=1
+step "Python and model tests" env PYTHONPATH="$PWD/build/release/python" "$python" -m pytest -q tests
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'FAILED: %s\n' "${failed[@]}"
+  exit 1
+fi

@@ -53,4 +53,4 @@ clean:  ## remove build/
 
 # Configured anew when it does not exist; CMake itself notices later changes.
 $(BUILD)/build.ninja:
-	@cmake --preset release
+	@cmake --preset release >/dev/null

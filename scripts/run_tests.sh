@@ -16,6 +16,10 @@ step() {  # step NAME COMMAND...: a failure is remembered, the rest still runs
     echo "==> $name: FAILED, $((SECONDS - start)) s"
   fi
 }
+runner() {  # a test runner: its own summary, which has the time, is the last thing printed
+  echo "==> $1"
+  "${@:2}" || failed+=("$1")
+}
 must() {  # like step, for what everything after it needs
   step "$@"
   [ ${#failed[@]} -eq 0 ] || exit 1
@@ -30,8 +34,8 @@ step "loader fuzz" make --no-print-directory fuzz
 step "examples and docs" make --no-print-directory docs-check
 echo "==> slowest translation units of build/release"
 scripts/slowest.py build/release
-step "C++ tests" build/release/bin/tenon_tests --gtest_brief=1
-step "Python and model tests" env PYTHONPATH="$PWD/build/release/python" "$python" -m pytest -q tests
+runner "C++ tests" build/release/bin/tenon_tests --gtest_brief=1
+runner "Python and model tests" env PYTHONPATH="$PWD/build/release/python" "$python" -m pytest -q tests
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'FAILED: %s\n' "${failed[@]}"

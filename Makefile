@@ -25,10 +25,9 @@ test:  ## everything that CI checks
 test-slow:  ## the C++ tests under Clang, ASan+UBSan and TSan, and ten minutes of fuzzing
 	@JOBS=$(JOBS) scripts/run_slow_tests.sh
 
-bench: $(BUILD)/build.ninja  ## speed of kernels, then of models against ONNX Runtime
+bench: $(BUILD)/build.ninja  ## speed against ONNX Runtime, both in one process
 	@cmake --build $(BUILD) -j $(JOBS) --target product tenon_bench
-	$(BUILD)/bin/tenon_bench
-	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/compare.py
+	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/bench.py
 
 mutate: build-all  ## change kernels and validator in random places; the tests must notice
 	$(PYTHON) scripts/mutate.py

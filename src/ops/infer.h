@@ -23,6 +23,10 @@ class InferHost {
   /// Result types of region k of the node for these formal argument types; false when bodies are not looked at (run
   /// time).
   virtual bool infer_region(size_t k, std::span<const ValueType> args, std::vector<ValueType>* results) = 0;
+  /// True when contents(i) would read a value that this run has computed (never at load; false for constants).
+  virtual bool is_computed(size_t /*i*/) { return false; }
+  /// Type that the graph already has for output j (control flow at run time), or null.
+  virtual const ValueType* known_output(size_t /*j*/) { return nullptr; }
 };
 
 /// infer reads attributes and input types and sets output types. It never reads tensors except through ints() and
@@ -55,6 +59,12 @@ class InferContext {
   size_t rank(size_t i) const { return dims(i).size(); }
   /// Integer contents of input i (flattened; entries may be symbols), when known and at most 4096 of them.
   std::optional<std::vector<int64_t>> ints(size_t i);
+  /// ints(i) for operands that are data rather than shape (Gather's data, Concat's inputs): never reads what a run has
+  /// computed, so that data does not become part of the shape signature.
+  std::optional<std::vector<int64_t>> data_ints(size_t i) {
+    if (has_input(i) && host_.is_computed(i) && !host_.derived_ints(i)) return std::nullopt;
+    return ints(i);
+  }
   /// One integer: ints(i) with exactly one element.
   std::optional<int64_t> scalar_int(size_t i);
   /// Any contents of input i when known; an empty handle otherwise.
@@ -78,6 +88,8 @@ class InferContext {
   bool infer_region(size_t k, std::span<const ValueType> args, std::vector<ValueType>* results) {
     return host_.infer_region(k, args, results);
   }
+  /// Type that the graph already has for output j, or null: what control flow answers when bodies are not looked at.
+  const ValueType* known_output(size_t j) { return host_.known_output(j); }
 
   const std::optional<ValueType>& result(size_t j) const { return outputs_[j]; }
   const std::optional<std::vector<int64_t>>& result_ints(size_t j) const { return ints_[j]; }

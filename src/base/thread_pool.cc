@@ -36,9 +36,9 @@ struct Loop {
   FunctionRef<void(int64_t, int64_t)> fn;
   const CancelToken* cancel;
   std::atomic<int64_t> next{0};
-  int inside = 0;             // workers in it; guarded by the pool's mutex
-  std::exception_ptr error;   // guarded by the pool's mutex
-  Loop* after = nullptr;      // list of open loops
+  int inside = 0;            // workers in it; guarded by the pool's mutex
+  std::exception_ptr error;  // guarded by the pool's mutex
+  Loop* after = nullptr;     // list of open loops
 
   bool open() const { return next.load(std::memory_order_relaxed) < n; }
 };
@@ -201,7 +201,8 @@ ThreadPool::ThreadPool(const Options& options) {
 
 ThreadPool::~ThreadPool() {
   // After fork the workers of the parent do not exist here: joining them would wait for ever.
-  if (impl_ && impl_->generation != g_generation.load()) impl_.release();  // NOLINT: leaked on purpose in a forked child
+  if (impl_ && impl_->generation != g_generation.load())
+    impl_.release();  // NOLINT: leaked on purpose in a forked child
 }
 
 int ThreadPool::threads() const noexcept { return impl_->count; }

@@ -124,7 +124,8 @@ Value Value::sequence(std::vector<Value> items, DType element) {
 }
 
 Value Value::map(Value keys, Value values) {
-  if (keys.count() != values.count()) fail("a map needs as many keys ({}) as values ({})", keys.count(), values.count());
+  if (keys.count() != values.count())
+    fail("a map needs as many keys ({}) as values ({})", keys.count(), values.count());
   Value v(new ValueData);
   v.d_->kind = ValueKind::kMap;
   v.d_->dtype = keys.dtype();

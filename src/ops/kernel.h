@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/dtype.h"
+#include "base/pack_store.h"
 #include "base/shape.h"
 #include "base/thread_pool.h"
 #include "base/value_type.h"
@@ -35,14 +36,7 @@ struct TensorRef {
   size_t bytes() const { return storage_bytes(dtype, count); }
 };
 
-/// Keeps packed weights, one copy per process: same weight, kind and ISA give the same bytes.
-class PackStore {
- public:
-  virtual ~PackStore() = default;
-  /// Bytes of `weight` packed as `kind` (a name that states kernel, ISA and blocking); calls fill once, under a latch.
-  virtual std::shared_ptr<const void> packed(const Value& weight, std::string_view kind, size_t bytes,
-                                             FunctionRef<void(void*)> fill) = 0;
-};
+using PackStore = tenon::PackStore;
 
 /// What a kernel's constructor sees: the node, the types of its inputs (dims may be symbolic) and its constants.
 struct NodeInfo {

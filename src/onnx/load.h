@@ -1,0 +1,41 @@
+// load: model file or bytes → validated, typed Graph.
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/log.h"
+#include "graph/graph.h"
+#include "graph/op_def.h"
+#include "onnx/limits.h"
+
+namespace tenon::onnx {
+
+enum class Weights : uint8_t {
+  kMapped,  ///< constants point into the mapped files, which must not change while the graph lives
+  kRead,    ///< constants own their bytes
+};
+
+struct LoadOptions {
+  const graph::OpSet& ops;  ///< rows that nodes resolve to; must outlive the graph
+  Limits limits = {};
+  Weights weights = Weights::kMapped;
+  /// Directory of external data for load_bytes; empty: bytes refer to no files. load_file takes the model's directory.
+  std::filesystem::path external_dir = {};
+  /// Directories outside the model's own that external data may lie in (after resolving symlinks).
+  std::vector<std::filesystem::path> allowed_dirs = {};
+  Logger* logger = nullptr;  ///< warnings: unknown keys, declared shapes that inference contradicts
+  bool strict = false;       ///< declared shapes that inference contradicts are errors
+};
+
+/// Loads a model. The graph keeps alive what its constants and functions point into.
+/// Errors: kNoSuchFile (missing, not a regular file, outside the model's directory), kInvalidProtobuf (bytes that are
+/// no model; states offset and field), kInvalidGraph (a model that breaks a rule; states node, op, expected, found),
+/// kNotImplemented (an operator or IR version that is not known), kInvalidArgument with reason kLimit.
+std::unique_ptr<graph::Graph> load_file(const std::filesystem::path& path, const LoadOptions& options);
+/// Same from memory. The bytes are copied where the graph needs them, so they may go when this returns.
+std::unique_ptr<graph::Graph> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options);
+
+}  // namespace tenon::onnx

@@ -108,7 +108,7 @@ def gradients(w, x, labels, smoothing=0.05):
     g = {"linear.weight": dz.T @ flat, "linear.bias": dz.sum(0)}
     da2 = (dz @ w["linear.weight"]).reshape(a2.shape) * (a2 > 0)
     dpooled, g["conv2.weight"], g["conv2.bias"] = conv_gradients(da2, cols2, w["conv2.weight"])
-    quads = np.zeros((*dpooled.shape, 4), np.float32)
+    quads = np.zeros((*dpooled.shape, 4), dpooled.dtype)
     np.put_along_axis(quads, best, dpooled[..., None], -1)
     m, c, h, _ = dpooled.shape
     da1 = quads.reshape(m, c, h, h, 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(a1.shape) * (a1 > 0)

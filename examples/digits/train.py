@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# no-run: it would replace the committed model; tests/python/test_examples.py trains into a temporary folder instead
 """Trains the digits classifier of the demo and writes digits.onnx and heldout.npz next to this file.
 
     train.py [--epochs 60] [--out DIR]

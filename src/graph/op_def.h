@@ -81,9 +81,9 @@ struct OpDef {
   const char* domain = "";  ///< "" is ai.onnx
   int since = 1;            ///< first opset version of the row
   int until = 0;            ///< last one, 0 = still current
-  std::span<const Port> inputs;
-  std::span<const Port> outputs;
-  std::span<const AttrDef> attrs;
+  std::span<const Port> inputs = {};
+  std::span<const Port> outputs = {};
+  std::span<const AttrDef> attrs = {};
   void (*infer)(ops::InferContext&) = nullptr;
   std::unique_ptr<const ops::Kernel> (*make)(const ops::NodeInfo&) = nullptr;
   Lowering lowering = Lowering::kKernel;

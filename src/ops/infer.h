@@ -65,6 +65,7 @@ class InferContext {
     if (has_input(i) && host_.is_computed(i) && !host_.derived_ints(i)) return std::nullopt;
     return ints(i);
   }
+  bool is_computed(size_t i) { return has_input(i) && host_.is_computed(i); }  ///< see InferHost
   /// One integer: ints(i) with exactly one element.
   std::optional<int64_t> scalar_int(size_t i);
   /// Any contents of input i when known; an empty handle otherwise.

@@ -1,0 +1,230 @@
+// Lowers the regions of a graph to plans: numbers slots, shares bytes of views, makes kernels, finds last uses.
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+namespace tenon::plan {
+namespace {
+
+using graph::kNone;
+using graph::Lowering;
+using graph::ValueId;
+
+class Lowerer {
+ public:
+  Lowerer(std::shared_ptr<const graph::Graph> g, graph::RegionId region, const PlanOptions& options)
+      : g_(*g), options_(options), plan_(std::make_unique<Plan>()) {
+    plan_->graph = std::move(g);
+    plan_->region = region;
+  }
+
+  std::unique_ptr<Plan> lower() {
+    const graph::Region& r = g_.region(plan_->region);
+    for (size_t i = 0; i < r.args.size(); ++i) add_argument(r, i);
+    plan_->steps.reserve(r.nodes.size());
+    for (graph::NodeId n : r.nodes) add_step(n);
+    for (size_t i = 0; i < r.results.size(); ++i) {
+      const SlotId s = slot(r.results[i]);
+      plan_->results.push_back({i < r.result_names.size() ? r.result_names[i] : g_.value(r.results[i]).name, s});
+      Slot& root = plan_->slots[plan_->slots[s].root];
+      root.escapes = true;
+      root.dies = UINT32_MAX;
+    }
+    set_lifetimes();
+    return std::move(plan_);
+  }
+
+ private:
+  // A constant that reaches a body as a capture is the constant itself in there: kernels can pack it.
+  ValueId resolve(ValueId v) const {
+    while (v != kNone && g_.value(v).role == graph::ValueRole::kArgument) {
+      const graph::Region& r = g_.region(g_.value(v).region);
+      const graph::Node& owner = g_.node(r.owner);
+      const size_t formal = r.args.size() - owner.captures;
+      const auto at = static_cast<size_t>(std::find(r.args.begin(), r.args.end(), v) - r.args.begin());
+      if (at < formal || at >= r.args.size()) return v;
+      const ValueId outer = resolve(owner.captured()[at - formal]);
+      if (!g_.is_constant(outer)) return v;
+      v = outer;
+    }
+    return v;
+  }
+
+  void add_argument(const graph::Region& r, size_t i) {
+    const ValueId v = r.args[i];
+    if (resolve(v) != v) {
+      plan_->arguments.push_back({g_.value(v).name, kNoSlot});
+      return;
+    }
+    plan_->arguments.push_back({g_.value(v).name, slot(v)});
+  }
+
+  SlotId slot(ValueId v) {
+    v = resolve(v);
+    auto [it, fresh] = index_.try_emplace(v, static_cast<SlotId>(plan_->slots.size()));
+    if (fresh) {
+      const graph::ValueInfo& info = g_.value(v);
+      Slot s;
+      s.value = v;
+      s.root = it->second;
+      s.is_handle = !info.type.is_tensor() || info.type.elem == DType::kString;
+      if (info.role == graph::ValueRole::kConstant) {
+        s.kind = SlotKind::kConstant;
+        plan_->constants.emplace_back(it->second, info.data);
+        if (!info.data) fail(ErrorCode::kInvalidGraph, "constant {} has no data", info.name);
+      } else if (info.role != graph::ValueRole::kResult) {
+        s.kind = SlotKind::kArgument;
+      }
+      plan_->slots.push_back(s);
+    }
+    return it->second;
+  }
+
+  void add_step(graph::NodeId id) {
+    const graph::Node& n = g_.node(id);
+    if (!n.def) fail(ErrorCode::kNotImplemented, "{}: no implementation of {}.{}", n.name, n.domain, n.op);
+    Step s{};
+    s.node = id;
+    s.def = n.def;
+    s.lowering = n.def->lowering;
+    s.in_begin = static_cast<uint32_t>(plan_->operands.size());
+    s.in_count = static_cast<uint32_t>(n.inputs.size());
+    for (ValueId v : n.inputs) plan_->operands.push_back(v == kNone ? kNoSlot : slot(v));
+    s.out_begin = static_cast<uint32_t>(plan_->operands.size());
+    s.out_count = static_cast<uint32_t>(n.outputs.size());
+    for (ValueId v : n.outputs) {
+      // An output that nothing reads still needs memory: the kernel writes it.
+      plan_->operands.push_back(v == kNone ? kNoSlot : slot(v));
+    }
+    if (s.lowering == Lowering::kView) share_bytes(s);
+    if (s.lowering == Lowering::kKernel || (s.lowering == Lowering::kView && !is_view(s))) {
+      s.lowering = Lowering::kKernel;
+      s.kernel = make_kernel(n);
+    }
+    s.first_region = static_cast<uint32_t>(plan_->regions.size());
+    s.region_count = static_cast<uint32_t>(n.regions.size());
+    for (graph::RegionId r : n.regions) plan_->regions.push_back(Lowerer(plan_->graph, r, options_).lower());
+    plan_->steps.push_back(s);
+  }
+
+  bool is_view(const Step& s) const {
+    const SlotId in = plan_->operands[s.in_begin], out = plan_->operands[s.out_begin];
+    return out != kNoSlot && plan_->slots[out].root == plan_->slots[in].root;
+  }
+
+  void share_bytes(const Step& s) {
+    const SlotId in = plan_->operands[s.in_begin], out = plan_->operands[s.out_begin];
+    if (in == kNoSlot || out == kNoSlot) return;
+    if (plan_->slots[in].is_handle || plan_->slots[out].is_handle) return;
+    plan_->slots[out].root = plan_->slots[in].root;
+  }
+
+  const ops::Kernel* make_kernel(const graph::Node& n) {
+    if (!n.def->make) fail(ErrorCode::kNotImplemented, "{}: {} has no CPU implementation", n.name, n.op);
+    std::vector<const ValueType*> in, out;
+    std::vector<Value> constants;
+    for (ValueId v : n.operands()) {
+      const ValueId r = resolve(v);
+      in.push_back(v == kNone ? nullptr : &g_.type(v));
+      constants.push_back(r == kNone ? Value() : g_.constant(r));
+    }
+    for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &g_.type(v));
+    try {
+      plan_->kernels.push_back(n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, options_.store,
+                                            options_.isa}));
+    } catch (const Error& e) {
+      throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
+    }
+    return plan_->kernels.back().get();
+  }
+
+  void set_lifetimes() {
+    std::vector<uint32_t> last(plan_->slots.size(), 0);
+    for (uint32_t i = 0; i < plan_->steps.size(); ++i) {
+      const Step& s = plan_->steps[i];
+      for (SlotId o : plan_->outputs(s)) {
+        if (o == kNoSlot) continue;
+        plan_->slots[o].born = i;
+        last[plan_->slots[o].root] = std::max(last[plan_->slots[o].root], i);
+      }
+      for (SlotId in : plan_->inputs(s))
+        if (in != kNoSlot) last[plan_->slots[in].root] = i;
+    }
+    std::vector<std::vector<SlotId>> frees(plan_->steps.size());
+    for (SlotId id = 0; id < plan_->slots.size(); ++id) {
+      Slot& s = plan_->slots[id];
+      if (s.root != id || s.kind != SlotKind::kTemp || s.escapes) continue;
+      s.dies = last[id];
+      frees[s.dies].push_back(id);
+    }
+    for (uint32_t i = 0; i < plan_->steps.size(); ++i) {
+      Step& s = plan_->steps[i];
+      s.free_begin = static_cast<uint32_t>(plan_->operands.size());
+      s.free_count = static_cast<uint32_t>(frees[i].size());
+      plan_->operands.insert(plan_->operands.end(), frees[i].begin(), frees[i].end());
+      choose_reuse(s, i);
+    }
+    for (Slot& s : plan_->slots) {
+      const Slot& root = plan_->slots[s.root];
+      s.dies = root.dies;
+      s.escapes = root.escapes;
+    }
+  }
+
+  // Output 0 may take the buffer of an input that dies here, unless the output leaves the region.
+  void choose_reuse(Step& s, uint32_t at) {
+    if (!options_.reuse || s.lowering != Lowering::kKernel || !s.def->inplace || s.out_count == 0) return;
+    const SlotId out = plan_->operands[s.out_begin];
+    if (out == kNoSlot || plan_->slots[out].is_handle || plan_->slots[out].escapes) return;
+    for (uint32_t i = 0; i < s.in_count && i < 32; ++i) {
+      const SlotId in = plan_->operands[s.in_begin + i];
+      if (!(s.def->inplace >> i & 1) || in == kNoSlot) continue;
+      const SlotId root = plan_->slots[in].root;
+      const Slot& r = plan_->slots[root];
+      if (r.kind != SlotKind::kTemp || r.escapes || r.is_handle || r.dies != at || r.born == at) continue;
+      s.reuse = root;
+      return;
+    }
+  }
+
+  const graph::Graph& g_;
+  const PlanOptions& options_;
+  std::unique_ptr<Plan> plan_;
+  std::unordered_map<ValueId, SlotId> index_;
+};
+
+}  // namespace
+
+std::unique_ptr<Plan> make_plan(std::shared_ptr<const graph::Graph> g, const PlanOptions& options) {
+  return Lowerer(std::move(g), 0, options).lower();
+}
+
+std::string to_string(const Plan& p) {
+  std::string out;
+  auto names = [&](std::span<const SlotId> ids) {
+    std::string s;
+    for (SlotId id : ids) {
+      if (!s.empty()) s += ", ";
+      if (id == kNoSlot) {
+        s += "_";
+        continue;
+      }
+      s += fmt::format("{}", p.graph->value(p.slots[id].value).name);
+      if (p.slots[id].root != id) s += fmt::format("={}", p.graph->value(p.slots[p.slots[id].root].value).name);
+    }
+    return s;
+  };
+  for (size_t i = 0; i < p.steps.size(); ++i) {
+    const Step& s = p.steps[i];
+    out += fmt::format("{:4} {} = {}({})", i, names(p.outputs(s)), s.def->name, names(p.inputs(s)));
+    if (s.reuse != kNoSlot) out += fmt::format(" in place of {}", p.graph->value(p.slots[s.reuse].value).name);
+    if (s.free_count) out += fmt::format(" frees {}", names(p.frees(s)));
+    out += '\n';
+    for (uint32_t r = 0; r < s.region_count; ++r) out += to_string(*p.regions[s.first_region + r]);
+  }
+  return out;
+}
+
+}  // namespace tenon::plan

@@ -1,0 +1,90 @@
+// Plan: steps, slots and lifetimes of one region; immutable, printable, shared by all threads.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cpu.h"
+#include "ep/provider.h"
+#include "graph/graph.h"
+#include "ops/kernel.h"
+
+namespace tenon::plan {
+
+using SlotId = uint32_t;
+inline constexpr SlotId kNoSlot = UINT32_MAX;
+
+enum class SlotKind : uint8_t {
+  kTemp,      ///< result of a step
+  kArgument,  ///< fed per run: graph inputs, block arguments
+  kConstant,
+};
+
+/// Where one value of the region lives.
+struct Slot {
+  graph::ValueId value;
+  SlotKind kind = SlotKind::kTemp;
+  bool is_handle = false;      ///< a sequence, map, optional or string tensor: lives in a Value, not in planned memory
+  bool escapes = false;        ///< it, or a view of it, is a result of the region: its memory leaves with the run
+  SlotId root;                 ///< the slot whose bytes it shares; itself when it has bytes of its own
+  uint32_t born = 0;           ///< step that makes it (roots: of the root)
+  uint32_t dies = UINT32_MAX;  ///< last step that reads it or a view of it; UINT32_MAX = lives to the end
+};
+
+class Plan;
+
+/// One node. Slot lists are ranges of Plan::operands.
+struct Step {
+  graph::NodeId node;
+  const graph::OpDef* def;
+  const ops::Kernel* kernel = nullptr;  ///< null for views and control flow
+  graph::Lowering lowering = graph::Lowering::kKernel;
+  uint32_t in_begin, in_count, out_begin, out_count;
+  uint32_t free_begin, free_count;      ///< roots that die here
+  SlotId reuse = kNoSlot;               ///< input root that dies here and whose buffer output 0 may take
+  uint32_t first_region = 0, region_count = 0;
+};
+
+struct Argument {
+  std::string name;
+  SlotId slot;  ///< kNoSlot: nothing reads it
+};
+struct Result {
+  std::string name;
+  SlotId slot;
+};
+
+/// Bounded by the graph it was made from, which it keeps alive.
+class Plan {
+ public:
+  std::shared_ptr<const graph::Graph> graph;
+  graph::RegionId region = 0;
+  std::vector<Slot> slots;
+  std::vector<Step> steps;
+  std::vector<SlotId> operands;
+  std::vector<Argument> arguments;
+  std::vector<Result> results;
+  std::vector<std::pair<SlotId, Value>> constants;
+  std::vector<std::unique_ptr<Plan>> regions;               ///< plans of nested regions
+  std::vector<std::unique_ptr<const ops::Kernel>> kernels;
+
+  std::span<const SlotId> inputs(const Step& s) const { return {operands.data() + s.in_begin, s.in_count}; }
+  std::span<const SlotId> outputs(const Step& s) const { return {operands.data() + s.out_begin, s.out_count}; }
+  std::span<const SlotId> frees(const Step& s) const { return {operands.data() + s.free_begin, s.free_count}; }
+};
+
+struct PlanOptions {
+  bool reuse = true;             ///< enable_mem_reuse: in-place steps
+  PackStore* store = nullptr;
+  Isa isa = Isa::kPortable;
+};
+
+/// Lowers a placed graph. Makes every kernel (weights are packed here); errors name node and op.
+std::unique_ptr<Plan> make_plan(std::shared_ptr<const graph::Graph> g, const PlanOptions& options);
+
+/// One line per step: slots, lifetimes, in-place choices.
+std::string to_string(const Plan& p);
+
+}  // namespace tenon::plan

@@ -132,8 +132,8 @@ class Lowerer {
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &g_.type(v));
     try {
-      plan_->kernels.push_back(n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, options_.store,
-                                            options_.isa}));
+      plan_->kernels.push_back(
+          n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, options_.store, options_.isa}));
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
     }

@@ -42,8 +42,8 @@ struct Step {
   const ops::Kernel* kernel = nullptr;  ///< null for views and control flow
   graph::Lowering lowering = graph::Lowering::kKernel;
   uint32_t in_begin, in_count, out_begin, out_count;
-  uint32_t free_begin, free_count;      ///< roots that die here
-  SlotId reuse = kNoSlot;               ///< input root that dies here and whose buffer output 0 may take
+  uint32_t free_begin, free_count;  ///< roots that die here
+  SlotId reuse = kNoSlot;           ///< input root that dies here and whose buffer output 0 may take
   uint32_t first_region = 0, region_count = 0;
 };
 
@@ -67,7 +67,7 @@ class Plan {
   std::vector<Argument> arguments;
   std::vector<Result> results;
   std::vector<std::pair<SlotId, Value>> constants;
-  std::vector<std::unique_ptr<Plan>> regions;               ///< plans of nested regions
+  std::vector<std::unique_ptr<Plan>> regions;  ///< plans of nested regions
   std::vector<std::unique_ptr<const ops::Kernel>> kernels;
 
   std::span<const SlotId> inputs(const Step& s) const { return {operands.data() + s.in_begin, s.in_count}; }
@@ -76,7 +76,7 @@ class Plan {
 };
 
 struct PlanOptions {
-  bool reuse = true;             ///< enable_mem_reuse: in-place steps
+  bool reuse = true;  ///< enable_mem_reuse: in-place steps
   PackStore* store = nullptr;
   Isa isa = Isa::kPortable;
 };

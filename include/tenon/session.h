@@ -1,0 +1,170 @@
+// Session: a loaded, optimised, planned model that any number of threads can run.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tenon/error.h"
+#include "tenon/value.h"
+
+namespace tenon {
+
+/// ORT's GraphOptimizationLevel.
+enum class OptimizationLevel : int {
+  kDisableAll = 0,
+  kEnableBasic = 1,
+  kEnableExtended = 2,
+  kEnableLayout = 3,
+  kEnableAll = 99
+};
+enum class ExecutionMode : int { kSequential = 0, kParallel = 1 };
+enum class ExecutionOrder : int { kDefault = 0, kPriorityBased = 1, kMemoryEfficient = 2 };
+
+using LogSink = std::function<void(int severity, std::string_view id, std::string_view message)>;
+
+/// One entry of the provider list, in priority order.
+struct ProviderSpec {
+  std::string name;
+  std::map<std::string, std::string> options;
+};
+
+/// Names and defaults of ORT's SessionOptions. `config` holds the string keys ("session.*", "optimization.*",
+/// "tenon.*"); an unknown key gives one warning that names the nearest known one, a wrong value is an error at session
+/// creation.
+struct SessionOptions {
+  ExecutionMode execution_mode = ExecutionMode::kSequential;
+  ExecutionOrder execution_order = ExecutionOrder::kDefault;
+  OptimizationLevel graph_optimization_level = OptimizationLevel::kEnableAll;
+  int intra_op_num_threads = 0;  ///< 0 = min(physical cores, quota); 1 = no thread
+  int inter_op_num_threads = 0;
+  bool enable_profiling = false;
+  std::string profile_file_prefix = "onnxruntime_profile_";
+  std::string optimized_model_filepath;
+  bool enable_mem_pattern = true;
+  bool enable_mem_reuse = true;
+  bool enable_cpu_mem_arena = true;
+  bool use_per_session_threads = true;
+  bool use_deterministic_compute = false;
+  std::string logid;
+  int log_severity_level = -1;  ///< -1 = the process default (2, warnings)
+  int log_verbosity_level = 0;
+  LogSink log_sink;  ///< empty: stderr
+  int max_num_graph_transformation_steps = 10;
+  std::vector<std::string> disabled_optimizers;
+  std::map<std::string, int64_t> free_dimension_overrides_by_name;
+  std::map<std::string, int64_t> free_dimension_overrides_by_denotation;
+  std::map<std::string, std::string> config;
+  std::map<std::string, Value> initializers;  ///< add_initializer: replaces an initializer of the model by name
+  std::vector<ProviderSpec> providers;        ///< empty: the default list
+  const std::atomic<bool>* load_cancel = nullptr;
+};
+
+struct RunOptions {
+  int log_severity_level = -1;
+  int log_verbosity_level = 0;
+  std::string run_tag;
+  bool only_execute_path_to_fetches = false;
+  const std::atomic<bool>* terminate = nullptr;  ///< set to true from any thread: the run ends with a kFail error
+  std::map<std::string, std::string> config;     ///< "tenon.deadline_ms", "memory.enable_memory_arena_shrinkage", ...
+};
+
+/// One dimension of a declared shape: an integer, a name, or neither (unknown).
+struct DimInfo {
+  std::optional<int64_t> value;
+  std::string symbol;
+};
+
+/// Declared input or output. `type` is ORT's spelling: "tensor(float)", "seq(map(int64,tensor(float)))", ...
+struct NodeArg {
+  std::string name;
+  std::string type;
+  ValueKind kind = ValueKind::kTensor;
+  DType dtype = DType::kUndefined;            ///< of tensors and of sequence / optional elements
+  std::optional<std::vector<DimInfo>> shape;  ///< absent: rank unknown
+};
+
+struct ModelMetadata {
+  std::string producer_name, graph_name, domain, description, graph_description;
+  int64_t version = 0;
+  std::map<std::string, std::string> custom_metadata_map;
+};
+
+/// What happened at load, as data. JSON form: see docs/architecture.md.
+struct LoadReport {
+  size_t nodes_loaded = 0;  ///< regions included
+  size_t nodes_final = 0;
+  struct Rewrite {
+    std::string pass, node;
+    int64_t nodes_removed;
+  };
+  std::vector<Rewrite> rewrites;
+  struct NearMiss {
+    std::string pass, node, reason;
+  };
+  std::vector<NearMiss> near_misses;
+  std::vector<std::pair<std::string, double>> stage_ms;  ///< "load", "optimize", "plan", per pass "pass:NAME"
+  std::string json() const;
+};
+
+/// Thread-safe after construction; run() may be called concurrently. Errors leave the session usable.
+class Session {
+ public:
+  Session(const std::string& path, const SessionOptions& options);
+  /// Model bytes; they may be freed afterwards. External data is refused unless
+  /// session.model_external_initializers_file_folder_path names its directory.
+  Session(std::span<const uint8_t> model, const SessionOptions& options);
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  const std::vector<NodeArg>& inputs() const;
+  const std::vector<NodeArg>& outputs() const;
+  const std::vector<NodeArg>& overridable_initializers() const;
+  const ModelMetadata& metadata() const;
+  const std::vector<std::string>& providers() const;
+  const std::map<std::string, std::map<std::string, std::string>>& provider_options() const;
+  const SessionOptions& options() const;
+  const LoadReport& load_report() const;
+
+  /// Runs the model. feeds[i] is the value of feed_names[i]; every required input must be fed. Writes fetches[j] for
+  /// fetch_names[j]; a fetch that already holds a tensor of the right type and shape is written in place.
+  /// Throws kInvalidArgument for unknown, missing or mistyped feeds (naming them, expected and found), before any work.
+  void run(std::span<const std::string> feed_names, std::span<const Value> feeds,
+           std::span<const std::string> fetch_names, std::span<Value> fetches, const RunOptions& options = {}) const;
+  /// All outputs when `fetch_names` is empty.
+  std::vector<Value> run(const std::map<std::string, Value>& feeds, std::span<const std::string> fetch_names = {},
+                         const RunOptions& options = {}) const;
+
+  /// Path of the trace file (Chrome trace events, a JSON array), "" when profiling was not enabled.
+  std::string end_profiling();
+  uint64_t profiling_start_time_ns() const;
+  /// The optimised graph as text (see docs/architecture.md), and its plan.
+  std::string graph_text() const;
+  std::string plan_text() const;
+  /// The optimised graph as ONNX bytes.
+  std::string model_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Providers of this build, highest priority first; "CPUExecutionProvider" is last.
+std::vector<std::string> available_providers();
+/// All provider names that ORT knows.
+std::vector<std::string> all_providers();
+std::string version();  ///< "0.1.0"
+/// Op table as JSON: [{domain, name, since, until, inputs: [...], outputs: [...], attributes: [...], deterministic}].
+std::string op_table_json();
+/// Process default severity (0 verbose .. 4 fatal) for sessions with log_severity_level -1.
+void set_default_log_severity(int severity);
+
+}  // namespace tenon

@@ -1,0 +1,7 @@
+// Everything of Tenon's public C++ API.
+#pragma once
+#include "tenon/allocator.h"
+#include "tenon/dtype.h"
+#include "tenon/error.h"
+#include "tenon/session.h"
+#include "tenon/value.h"

@@ -58,6 +58,8 @@ class Symbols {
   int64_t evaluate(int64_t a, std::span<const Binding> bindings);
   /// True when `a` is a single unknown (a name or a fresh one), not an expression.
   bool is_unknown(int64_t a) const;
+  bool is_fresh(int64_t a) const;          ///< made by fresh(): no name of the model stands behind it
+  std::unique_ptr<Symbols> clone() const;  ///< same handles, same meaning
 
   std::string to_string(int64_t a) const;  ///< "batch", "2*seq + 1", "7"
   std::string to_string(std::span<const int64_t> dims) const;

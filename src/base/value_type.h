@@ -64,6 +64,8 @@ struct ValueType {
 std::string to_string(const ValueType& t, const Symbols* symbols = nullptr);
 /// The form of ORT's NodeArg.type, without dims: "tensor(float)", "seq(map(int64,tensor(float)))", "optional(...)".
 std::string onnx_type_string(const ValueType& t);
+/// Static type of a run-time value; an undefined tensor type for an empty handle.
+ValueType type_of(const Value& v);
 /// True when a run-time value can have this type (ranks and integer dims agree, symbols match anything).
 bool admits(const ValueType& t, const Value& v);
 

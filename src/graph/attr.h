@@ -48,7 +48,10 @@ class Attrs {
   std::vector<Attr> items_;
 };
 
-/// Bitwise equality of attributes (tensors by contents).
+/// Bitwise equality of contents: kind, element type, dims and bytes; items of containers likewise.
+bool same_contents(const Value& a, const Value& b);
+uint64_t hash_contents(const Value& v);
+/// Bitwise equality of attributes (tensors by contents), in any order.
 bool same_attrs(const Attrs& a, const Attrs& b);
 
 }  // namespace tenon::graph

@@ -123,24 +123,28 @@ class Graph {
 
   // Building and editing.
   ValueId add_input(std::string name, ValueType type, Value default_value = {});
-  ValueId add_constant(std::string name, Value data);  ///< name is made unique
+  /// Name is made unique. Constants belong to no region: nodes of every region may read them without a capture.
+  ValueId add_constant(std::string name, Value data);
   ValueId add_argument(RegionId r, std::string name, ValueType type);
   RegionId add_region(NodeId owner, std::string attr_name);
-  /// Appends to `r` (or stands before node `before`); creates outputs with the given names (kNone-output where a name
-  /// is empty and `keep_empty`), of unknown type.
+  /// Appends to `r` (or stands before node `before`); creates outputs of unknown type with the given names, made unique
+  /// (an empty name: the output is missing, kNone). `proto.inputs` and `proto.captures` are taken as they are.
   NodeId add_node(RegionId r, Node proto, std::span<const std::string> output_names, NodeId before = kNone);
   void set_results(RegionId r, std::vector<ValueId> results);
   void set_type(ValueId v, ValueType t) { values_[v].type = std::move(t); }
   void set_attr(NodeId n, std::string name, AttrValue v) { nodes_[n].attrs.set(std::move(name), std::move(v)); }
   void set_input(NodeId n, uint32_t index, ValueId v);
+  void add_operand(NodeId n, ValueId v);          ///< appends; for nodes without captures
+  void rename(ValueId v, std::string_view name);  ///< made unique
   /// Every use and every region result of `from` becomes `to`. A pinned output keeps its name: `to` takes it over.
   void replace_all(ValueId from, ValueId to);
   /// Removes a node none of whose outputs is used; its regions go too.
   void erase_node(NodeId n);
-  void erase_constant(ValueId v);  ///< unused constants
+  void erase_nodes(std::span<const NodeId> nodes);  ///< in this order, users before producers; one sweep per region
+  void erase_constant(ValueId v);                   ///< unused constants
   void set_provider(NodeId n, std::string p) { nodes_[n].provider = std::move(p); }
   /// Adds a capture of outer value `v` to node `n` (reusing one that exists) and returns the argument in its region
-  /// `r`.
+  /// `r`. The nodes between `v`'s region and `n` capture it as well; a constant is returned as it is.
   ValueId add_capture(NodeId n, ValueId v, RegionId r);
   /// Drops captures that no region of `n` reads.
   void drop_unused_captures(NodeId n);
@@ -164,6 +168,11 @@ class Graph {
 
  private:
   void unuse(ValueId v, NodeId n, uint32_t index);
+  ValueId new_value(std::string_view name, ValueRole role, RegionId region);
+  ValueId append_capture_argument(RegionId r, ValueId captured);
+  void release_value(ValueId v);
+  void detach(NodeId n);
+  void sort_region(Region& r);
   std::vector<Node> nodes_;
   std::vector<ValueInfo> values_;
   std::vector<Region> regions_;

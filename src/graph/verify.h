@@ -9,4 +9,8 @@ namespace tenon::graph {
 /// the op's type constraints, storage bytes of constants.
 void verify(const Graph& g);
 
+/// Operand counts and known types of one node against its op row: ports, type variables. Throws kInvalidGraph without
+/// naming the node (the caller does). Does nothing for calls of model functions.
+void verify_operands(const Graph& g, NodeId n, bool outputs_too);
+
 }  // namespace tenon::graph

@@ -115,6 +115,10 @@ Dims broadcast_dims(InferContext& c, const Dims& a, const Dims& b);
 void expect_rank(InferContext& c, size_t i, size_t rank);
 /// Throws unless dims a and b can be equal ("what": a phrase for the message).
 void expect_equal(InferContext& c, int64_t a, int64_t b, const char* what);
+/// The narrowest type that holds both: dims that differ become fresh symbols, ranks that differ an unknown rank. For
+/// the branches of If and the carried values of Loop and Scan: infer the body, widen the carried types by its results,
+/// and infer it again with the widened ones where they changed. Throws when kinds or element types differ.
+ValueType widen(InferContext& c, const ValueType& a, const ValueType& b);
 /// True when both are integers and differ: symbols may still turn out equal.
 inline bool differ(int64_t a, int64_t b) { return !is_symbol(a) && !is_symbol(b) && a != b; }
 

@@ -1,0 +1,19 @@
+// KernelTable: the kernels of one instruction set as function pointers, and the choice of a table.
+#pragma once
+#include <cstdint>
+
+#include "base/cpu.h"
+#include "kernels/rows.h"
+
+namespace tenon::kernels {
+
+struct KernelTable {
+  Isa isa = Isa::kPortable;
+};
+
+/// The table of active_isa(); what every kernel call uses unless it is given another one.
+const KernelTable& kernels();
+/// The table of `isa`, or of the best level below it that this build holds (fuzz builds are portable only).
+const KernelTable& kernels_for(Isa isa);
+
+}  // namespace tenon::kernels

@@ -25,32 +25,6 @@ using ops::Port;
 
 std::string show(std::span<const int64_t> dims) { return to_string(dims); }
 
-ValueType type_of(const Value& v) {
-  switch (v.kind()) {
-    case ValueKind::kTensor:
-    case ValueKind::kSparse: {
-      ValueType t = ValueType::tensor(v.dtype(), Dims(v.dims()));
-      t.kind = v.kind();
-      return t;
-    }
-    case ValueKind::kSequence:
-      if (v.items().empty())
-        return ValueType::sequence(ValueType::tensor(v.dtype()));
-      else {
-        ValueType item = type_of(v.items()[0]);
-        for (const Value& i : v.items())
-          if (!(type_of(i) == item)) return ValueType::sequence(ValueType::tensor(item.elem));
-        return ValueType::sequence(item);
-      }
-    case ValueKind::kOptional:
-      return ValueType::optional(v.items().empty() ? ValueType::tensor(v.dtype()) : type_of(v.items()[0]));
-    case ValueKind::kMap:
-      return ValueType::map(v.items()[0].dtype(), ValueType::tensor(v.items()[1].dtype()));
-    default:
-      fail("test value of kind {}", static_cast<int>(v.kind()));
-  }
-}
-
 bool is_int_tensor(const Value& v) {
   return v && v.is_tensor() && (is_int(v.dtype()) || v.dtype() == DType::kBool) && v.count() <= 4096;
 }

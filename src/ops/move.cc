@@ -244,6 +244,12 @@ void finish(const TensorRef& written, const TensorRef& output) {
   }
 }
 
+double number_at(const TensorRef& t, int64_t i) {
+  if (t.dtype == DType::kFloat16) return to_float(t.as<Half>()[i]);
+  if (t.dtype == DType::kBFloat16) return to_float(t.as<BFloat16>()[i]);
+  return visit<NumericTypes>(t.dtype, [&]<class T>() { return static_cast<double>(t.as<T>()[i]); });
+}
+
 namespace {
 struct Copy final : Kernel {
   explicit Copy(const NodeInfo& info) : tensor(!info.has_input(0) || info.inputs[0]->is_tensor()) {}

@@ -92,6 +92,8 @@ void finish(const TensorRef& written, const TensorRef& output);
 inline int64_t int_at(const TensorRef& t, int64_t i) {
   return t.dtype == DType::kInt64 ? t.as<int64_t>()[i] : t.as<int32_t>()[i];
 }
+/// Element i of a numeric tensor.
+double number_at(const TensorRef& t, int64_t i);
 /// Index in [-n, n) as [0, n); throws "index 9 out of range [-3, 2]".
 inline int64_t resolve_index(int64_t i, int64_t n) {
   if (i < -n || i >= n) fail("index {} out of range [{}, {}]", i, -n, n - 1);

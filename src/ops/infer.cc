@@ -67,7 +67,7 @@ std::optional<std::vector<double>> InferContext::floats(size_t i) {
 
 void infer_same(InferContext& c) {
   c.set_type(0, c.type(0));
-  if (auto ints = c.ints(0)) c.set_ints(0, std::move(*ints));
+  if (auto ints = c.data_ints(0)) c.set_ints(0, std::move(*ints));
 }
 
 Dims broadcast_dims(InferContext& c, const Dims& a, const Dims& b) {

@@ -58,9 +58,20 @@ int64_t symbolic_count(InferContext& c, int64_t dim, int64_t start, int64_t end,
   return s.ceil_div(count, step);
 }
 
+/// A bound that lies in the range of symbols means "as far as it goes" (exporters write INT64_MIN); ints() refuses it.
+IntsArg bounds_arg(InferContext& c, size_t i, std::string_view name) {
+  IntsArg arg = ints_arg(c, i, name);
+  if (arg.present && !arg.values && c.dtype(i) == DType::kInt64)
+    if (const Value v = c.contents(i); v && v.count() <= 64) {
+      arg.values.emplace();
+      for (int64_t x : v.as<int64_t>()) arg.values->push_back(std::max(x, kSymbolEnd));
+    }
+  return arg;
+}
+
 void infer(InferContext& c) {
   const DType t = c.dtype(0);
-  const IntsArg starts = ints_arg(c, 1, "starts"), ends = ints_arg(c, 2, "ends"), axes = ints_arg(c, 3, "axes"),
+  const IntsArg starts = bounds_arg(c, 1, "starts"), ends = bounds_arg(c, 2, "ends"), axes = ints_arg(c, 3, "axes"),
                 steps = ints_arg(c, 4, "steps");
   if (!starts.present || !ends.present) fail("starts and ends are missing");
   if (!c.has_rank(0)) return c.set_unranked(0, t);

@@ -1,0 +1,287 @@
+// Frame: binding of arguments and results, ownership of run-time memory, the kernel's host.
+#include "exec/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/value_data.h"
+#include "exec/stack.h"
+
+namespace tenon::exec {
+
+using plan::kNoSlot;
+using plan::SlotId;
+
+namespace {
+
+ops::TensorRef ref_of(const Value& v) {
+  return {const_cast<void*>(v.data()), v.dims().data(), static_cast<uint32_t>(v.dims().size()), v.dtype(), v.count()};
+}
+
+}  // namespace
+
+// Kept between runs so that a warm loop allocates nothing. One control-flow step of a frame runs at a time.
+struct Frame::LoopState {
+  std::vector<Crossing> crossings;
+  std::vector<Stack> stacks;
+};
+
+std::vector<Crossing>& Frame::crossings(size_t n) {
+  if (!loop_) loop_ = std::make_unique<LoopState>();
+  loop_->crossings.resize(n);
+  return loop_->crossings;
+}
+
+std::vector<Stack>& Frame::stacks(size_t n) {
+  if (!loop_) loop_ = std::make_unique<LoopState>();
+  loop_->stacks.resize(n);
+  return loop_->stacks;
+}
+
+Frame::Frame(Program& program, std::shared_ptr<memory::Arena> arena)
+    : program_(program),
+      plan_(program.plan),
+      arena_(std::move(arena)),
+      refs_(plan_.slots.size()),
+      states_(plan_.slots.size()),
+      presets_(plan_.results.size()),
+      children_(plan_.regions.size()) {
+  for (const auto& [slot, value] : plan_.constants) {
+    if (value.is_tensor()) refs_[slot] = ref_of(value);
+    if (plan_.slots[slot].is_handle) states_[slot].handle = value;
+  }
+}
+
+Frame::~Frame() {
+  reset();
+  for (const Slab& s : slabs_) arena_->free(s.data);
+  for (const ScratchBlock& b : scratch_) arena_->free(b.data);
+}
+
+void Frame::bind(size_t i, const ops::TensorRef& ref) {
+  const SlotId s = plan_.arguments[i].slot;
+  if (s != kNoSlot) refs_[s] = ref;
+}
+
+void Frame::bind(size_t i, const Value& v) {
+  const SlotId s = plan_.arguments[i].slot;
+  if (s == kNoSlot) return;
+  refs_[s] = v.is_tensor() ? ref_of(v) : ops::TensorRef{};
+  if (plan_.slots[s].is_handle) {
+    states_[s].handle = v;
+    own(s);
+  }
+}
+
+void Frame::bind_result(size_t i, const Value& v) { presets_[i] = v; }
+
+const Value* Frame::preset(SlotId s, const Dims& dims) const {
+  for (size_t i = 0; i < presets_.size(); ++i) {
+    if (!presets_[i] || plan_.results[i].slot != s) continue;
+    if (std::ranges::equal(presets_[i].dims(), dims)) return &presets_[i];
+  }
+  return nullptr;
+}
+
+void Frame::own(SlotId s) {
+  if (states_[s].owned) return;
+  states_[s].owned = true;
+  owned_.push_back(s);
+}
+
+void Frame::release(SlotId s) noexcept {
+  State& st = states_[s];
+  if (st.block) {
+    arena_->free(st.block);
+    st.block = nullptr;
+    refs_[s].data = nullptr;
+  }
+  if (st.handle) {
+    st.handle = {};
+    refs_[s].data = nullptr;
+  }
+  st.owned = false;
+}
+
+void Frame::reset() noexcept {
+  for (SlotId s : owned_)
+    if (states_[s].owned) release(s);
+  owned_.clear();
+  for (Value& v : presets_) v = {};
+  scratch_block_ = scratch_used_ = 0;
+}
+
+void* Frame::allocate(size_t bytes, SlotId s) {
+  State& st = states_[s];
+  if (st.block) arena_->free(st.block);
+  st.block = arena_->alloc(std::max<size_t>(bytes, 1), 64, nullptr);
+  if (!st.block)
+    fail_out_of_memory(bytes, fmt::format("value {}", plan_.graph->value(plan_.slots[s].value).name).c_str());
+  own(s);
+  return st.block;
+}
+
+ops::TensorRef& Frame::allocate_output(size_t j, DType t, std::span<const int64_t> dims) {
+  const SlotId s = plan_.outputs(*step_)[j];
+  ops::TensorRef& r = refs_[s];
+  if (r.data) {
+    if (r.dtype == t && std::ranges::equal(r.dims(), dims)) return r;
+    fail(ErrorCode::kEngineError, "output {} has shape {} where inference said {}", j, tenon::to_string(dims),
+         tenon::to_string(r.dims()));
+  }
+  State& st = states_[s];
+  st.dims.assign(dims);
+  r = {nullptr, st.dims.data(), static_cast<uint32_t>(dims.size()), t, element_count(dims)};
+  if (t == DType::kString) {
+    st.handle = Value::tensor(t, dims);
+    own(s);
+    r.data = st.handle.mutable_data();
+  } else if (const Value* v = preset(s, st.dims)) {
+    r.data = const_cast<void*>(v->data());
+  } else {
+    r.data = allocate(storage_bytes(t, r.count), s);
+  }
+  return r;
+}
+
+void Frame::set_output(size_t j, Value v) {
+  const SlotId s = plan_.outputs(*step_)[j];
+  ops::TensorRef& r = refs_[s];
+  State& st = states_[s];
+  if (!plan_.slots[s].is_handle && r.data) {
+    if (r.dtype != v.dtype() || !std::ranges::equal(r.dims(), v.dims()))
+      fail(ErrorCode::kEngineError, "output {} has shape {} where inference said {}", j, tenon::to_string(v.dims()),
+           tenon::to_string(r.dims()));
+    std::memcpy(r.data, v.data(), v.bytes());
+    return;
+  }
+  st.handle = std::move(v);
+  own(s);
+  if (st.handle.is_tensor()) {
+    st.dims.assign(st.handle.dims());
+    r = ref_of(st.handle);
+    r.dim = st.dims.data();
+  }
+}
+
+Value Frame::input_value(size_t i) {
+  const SlotId s = plan_.inputs(*step_)[i];
+  if (s == kNoSlot) return {};
+  if (states_[s].handle) return states_[s].handle;
+  if (plan_.slots[s].is_handle) return {};
+  const ops::TensorRef& r = refs_[s];
+  return ValueAccess::view(r.dtype, r.dims(), r.data);
+}
+
+void* Frame::scratch(size_t bytes) {
+  bytes = (std::max<size_t>(bytes, 1) + 63) / 64 * 64;
+  while (scratch_block_ < scratch_.size()) {
+    ScratchBlock& b = scratch_[scratch_block_];
+    if (scratch_used_ + bytes <= b.bytes) {
+      void* p = b.data + scratch_used_;
+      scratch_used_ += bytes;
+      return p;
+    }
+    ++scratch_block_;
+    scratch_used_ = 0;
+  }
+  const size_t grown = std::max(bytes, scratch_.empty() ? size_t{1} << 16 : scratch_.back().bytes * 2);
+  auto* p = static_cast<char*>(arena_->alloc(grown, 64, nullptr));
+  if (!p) fail_out_of_memory(grown, "scratch memory of a kernel");
+  scratch_.push_back({p, grown});
+  scratch_used_ = bytes;
+  return p;
+}
+
+Value Frame::take_value(size_t i) {
+  const SlotId s = plan_.results[i].slot;
+  State& st = states_[s];
+  const ops::TensorRef& r = refs_[s];
+  if (plan_.slots[s].is_handle) return st.handle;
+  if (Value p = presets_[i]) {
+    if (p.data() == r.data) return p;
+    if (p.dtype() != r.dtype || !std::ranges::equal(p.dims(), r.dims()))
+      fail("output {}: the given buffer has shape {}, the result {}", plan_.results[i].name, tenon::to_string(p.dims()),
+           tenon::to_string(r.dims()));
+    std::memcpy(p.mutable_data(), r.data, r.bytes());
+    return p;
+  }
+  const SlotId root = plan_.slots[s].root;
+  State& rs = states_[root];
+  if (rs.block) {
+    rs.handle = ValueAccess::adopt(refs_[root].dtype, refs_[root].dims(), rs.block, arena_);
+    rs.block = nullptr;
+  }
+  if (rs.handle) return root == s ? rs.handle : rs.handle.reshaped(r.dims());
+  // A feed or a weight that is a result: the caller gets a copy.
+  void* p = arena_->alloc(std::max<size_t>(r.bytes(), 1), 64, nullptr);
+  if (!p) fail_out_of_memory(r.bytes(), plan_.results[i].name.c_str());
+  Value v = ValueAccess::adopt(r.dtype, r.dims(), p, arena_);
+  std::memcpy(p, r.data, r.bytes());
+  return v;
+}
+
+void Frame::take(size_t i, Crossing& out) {
+  const SlotId s = plan_.results[i].slot;
+  out.handle = {};
+  out.block = nullptr;
+  out.ref = refs_[s];
+  if (plan_.slots[s].is_handle) {
+    out.handle = states_[s].handle;
+    if (!out.handle.is_tensor()) return;
+  }
+  out.dims.assign(refs_[s].dims());
+  out.ref.dim = out.dims.data();
+  if (out.handle) return;
+  const SlotId root = plan_.slots[s].root;
+  State& rs = states_[root];
+  if (rs.handle) {
+    out.handle = rs.handle;
+    return;
+  }
+  out.block = rs.block;
+  rs.block = nullptr;
+  if (out.block) return;
+  out.block = arena_->alloc(std::max<size_t>(out.ref.bytes(), 1), 64, nullptr);
+  if (!out.block) fail_out_of_memory(out.ref.bytes(), plan_.results[i].name.c_str());
+  std::memcpy(out.block, refs_[s].data, out.ref.bytes());
+  out.ref.data = out.block;
+}
+
+void Frame::adopt(SlotId s, Crossing& c) {
+  State& st = states_[s];
+  st.dims = c.dims;
+  refs_[s] = c.ref;
+  refs_[s].dim = st.dims.data();
+  if (st.block) arena_->free(st.block);
+  st.block = c.block;
+  st.handle = std::move(c.handle);
+  c.block = nullptr;
+  own(s);
+}
+
+Frame& Frame::child(uint32_t region) {
+  if (!children_[region]) children_[region] = std::make_unique<Frame>(*program_.regions[region], arena_);
+  return *children_[region];
+}
+
+std::unique_ptr<Frame> FramePool::take() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto f = std::move(idle_.back());
+      idle_.pop_back();
+      return f;
+    }
+  }
+  return std::make_unique<Frame>(program_, arena_);
+}
+
+void FramePool::give(std::unique_ptr<Frame> f) {
+  f->reset();
+  std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(f));
+}
+
+}  // namespace tenon::exec

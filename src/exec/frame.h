@@ -1,0 +1,138 @@
+// Frame: all state of one run; pooled and reused. Program: a plan with what its runs have learnt.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "exec/observer.h"
+#include "exec/shape_tree.h"
+#include "memory/arena.h"
+#include "ops/kernel.h"
+#include "plan/plan.h"
+
+namespace tenon::exec {
+
+/// Immutable plan + shape tree, one per region, shared by all threads.
+struct Program {
+  explicit Program(const plan::Plan& p) : plan(p) {
+    for (const auto& r : p.regions) regions.push_back(std::make_unique<Program>(*r));
+  }
+  const plan::Plan& plan;
+  ShapeTree shapes;
+  std::vector<std::unique_ptr<Program>> regions;
+};
+
+/// One operand or result that crosses a frame's border: memory that somebody owns, or a handle.
+struct Crossing {
+  ops::TensorRef ref;
+  Dims dims;              ///< backs ref.dim when the crossing owns its shape
+  void* block = nullptr;  ///< arena memory to free, when owned
+  Value handle;           ///< sequences, maps, optionals, string tensors
+};
+
+struct RunContext {
+  Parallel par;
+  Observer* observer = nullptr;
+};
+
+class Stack;
+
+class Frame final : public ops::KernelHost {
+ public:
+  Frame(Program& program, std::shared_ptr<memory::Arena> arena);
+  ~Frame() override;
+
+  /// Binds argument i (in the order of Plan::arguments); memory must stay valid until the run's results are taken.
+  void bind(size_t i, const ops::TensorRef& ref);
+  void bind(size_t i, const Value& v);
+  /// Result i shall be written to this tensor, when its shape turns out to be the same.
+  void bind_result(size_t i, const Value& v);
+  /// Runs all steps. On an error everything owned is released and the frame can be used again.
+  void run(const RunContext& context);
+  /// Result i after run(): as a handle of its own (top level) ...
+  Value take_value(size_t i);
+  /// ... or as a crossing (bodies of control flow), whose block the caller must free into arena().
+  void take(size_t i, Crossing& out);
+  /// Releases what the run still owns.
+  void reset() noexcept;
+  memory::Arena& arena() { return *arena_; }
+  const plan::Plan& plan() const { return program_.plan; }
+
+  // KernelHost, for the current step.
+  ops::TensorRef& allocate_output(size_t j, DType t, std::span<const int64_t> dims) override;
+  void set_output(size_t j, Value v) override;
+  Value input_value(size_t i) override;
+  void* scratch(size_t bytes) override;
+
+ private:
+  friend class Tracer;
+  friend struct ControlFlow;
+  struct State {
+    void* block = nullptr;  ///< owned arena memory
+    Value handle;
+    Dims dims;           ///< of data-dependent results
+    bool owned = false;  ///< listed in owned_
+  };
+  struct Slab {
+    void* data = nullptr;
+    size_t bytes = 0;
+  };
+
+  std::string_view root_key();
+  std::string_view observed_key(const Segment& s);
+  void enter(const std::shared_ptr<Segment>& s);
+  void place(const SlotShape& s, char* slab);
+  void run_steps(uint32_t begin, uint32_t end);
+  void run_step(const plan::Step& step);
+  void trace_from(Segment* parent, std::string key, uint32_t begin);
+  void release(plan::SlotId s) noexcept;
+  void own(plan::SlotId s);
+  void* allocate(size_t bytes, plan::SlotId for_slot);
+  Frame& child(uint32_t region);
+  std::vector<Crossing>& crossings(size_t n);
+  std::vector<Stack>& stacks(size_t n);
+  void adopt(plan::SlotId s, Crossing& c);
+  const Value* preset(plan::SlotId s, const Dims& dims) const;
+
+  Program& program_;
+  const plan::Plan& plan_;
+  std::shared_ptr<memory::Arena> arena_;
+  std::vector<ops::TensorRef> refs_;
+  std::vector<State> states_;
+  std::vector<plan::SlotId> owned_;
+  std::vector<std::shared_ptr<Segment>> bound_;  ///< segments of the current path
+  size_t depth_ = 0;
+  std::vector<Slab> slabs_;
+  std::vector<Value> presets_;  ///< per result
+  std::string key_, root_key_;
+  std::vector<std::unique_ptr<Frame>> children_;
+  struct LoopState;  ///< carried values and stacks of the control-flow step that runs
+  std::unique_ptr<LoopState> loop_;
+  struct ScratchBlock {
+    char* data;
+    size_t bytes;
+  };
+  std::vector<ScratchBlock> scratch_;
+  size_t scratch_block_ = 0, scratch_used_ = 0;
+  const plan::Step* step_ = nullptr;
+  RunContext context_;
+};
+
+/// Frames of one program that wait for a run.
+class FramePool {
+ public:
+  FramePool(Program& program, std::shared_ptr<memory::Arena> arena) : program_(program), arena_(std::move(arena)) {}
+  std::unique_ptr<Frame> take();
+  void give(std::unique_ptr<Frame> f);
+
+ private:
+  Program& program_;
+  std::shared_ptr<memory::Arena> arena_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Frame>> idle_;
+};
+
+}  // namespace tenon::exec

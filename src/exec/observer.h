@@ -1,0 +1,24 @@
+// Observer: sees steps as they run (profiler, dumper, checker).
+#pragma once
+#include <span>
+
+#include "ops/kernel.h"
+#include "plan/plan.h"
+
+namespace tenon::exec {
+
+/// What an observer may look at after a step: its plan and all tensors of the frame.
+struct StepView {
+  const plan::Plan& plan;
+  uint32_t step;
+  std::span<const ops::TensorRef> slots;
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void before(const StepView& v) = 0;
+  virtual void after(const StepView& v) = 0;
+};
+
+}  // namespace tenon::exec

@@ -1,0 +1,172 @@
+// The run loop: walks the segments of a shape signature, step by step.
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/value_data.h"
+#include "exec/control_flow.h"
+#include "exec/frame.h"
+
+namespace tenon::exec {
+
+using plan::kNoSlot;
+using plan::SlotId;
+
+void Frame::run(const RunContext& context) {
+  context_ = context;
+  depth_ = 0;
+  try {
+    const std::string_view key = root_key();
+    std::shared_ptr<Segment> segment;
+    if (!bound_.empty() && key == root_key_) {
+      segment = bound_[0];
+    } else {
+      root_key_.assign(key);
+      segment = program_.shapes.find(nullptr, key);
+    }
+    if (!segment) {
+      bound_.clear();
+      trace_from(nullptr, root_key_, 0);
+      return;
+    }
+    while (true) {
+      enter(segment);
+      run_steps(segment->begin, segment->end);
+      if (segment->next == Segment::kEnd) return;
+      const std::string_view seen = observed_key(*segment);
+      std::shared_ptr<Segment> next = program_.shapes.find(segment.get(), seen);
+      if (!next) {
+        trace_from(segment.get(), std::string(seen), segment->end);
+        return;
+      }
+      segment = std::move(next);
+    }
+  } catch (...) {
+    reset();
+    throw;
+  }
+}
+
+// Makes the slots of a segment ready. When the frame ran the same path before, only addresses that move are set.
+void Frame::enter(const std::shared_ptr<Segment>& s) {
+  const size_t d = depth_++;
+  if (slabs_.size() <= d) slabs_.resize(d + 1);
+  const bool same = d < bound_.size() && bound_[d] == s;
+  bool moved = !same;
+  if (slabs_[d].bytes < s->slab_bytes) {
+    arena_->free(slabs_[d].data);
+    slabs_[d] = {};
+    slabs_[d].data = arena_->alloc(s->slab_bytes, 64, nullptr);
+    if (!slabs_[d].data) fail_out_of_memory(s->slab_bytes, "the intermediate results of a run");
+    slabs_[d].bytes = s->slab_bytes;
+    moved = true;
+  }
+  char* slab = static_cast<char*>(slabs_[d].data);
+  if (s->next == Segment::kDims)
+    for (SlotId slot : s->observed) refs_[slot].data = nullptr;
+  if (!moved) {
+    for (uint32_t i : s->floating) place(s->shapes[i], slab);
+    return;
+  }
+  if (!same) {
+    bound_.resize(d);
+    bound_.push_back(s);
+  }
+  for (const SlotShape& shape : s->shapes) place(shape, slab);
+}
+
+void Frame::place(const SlotShape& s, char* slab) {
+  ops::TensorRef& r = refs_[s.slot];
+  r.dim = s.dims.data();
+  r.rank = static_cast<uint32_t>(s.dims.size());
+  r.dtype = s.dtype;
+  r.count = s.count;
+  switch (s.place) {
+    case SlotShape::kSlab:
+      r.data = slab + s.offset;
+      return;
+    case SlotShape::kSame:
+      r.data = refs_[s.base].data;
+      return;
+    case SlotShape::kLeaves:
+      if (s.dtype == DType::kString) {
+        states_[s.slot].handle = Value::tensor(s.dtype, s.dims);
+        own(s.slot);
+        r.data = states_[s.slot].handle.mutable_data();
+      } else if (const Value* v = preset(s.slot, s.dims)) {
+        r.data = const_cast<void*>(v->data());
+      } else {
+        r.data = allocate(s.bytes, s.slot);
+      }
+      return;
+  }
+}
+
+void Frame::run_steps(uint32_t begin, uint32_t end) {
+  const CancelToken* cancel = context_.par.cancel;
+  for (uint32_t i = begin; i < end; ++i) {
+    if (cancel) cancel->check();
+    const plan::Step& step = plan_.steps[i];
+    if (context_.observer) {
+      const StepView view{plan_, i, refs_};
+      context_.observer->before(view);
+      run_step(step);
+      context_.observer->after(view);
+    } else {
+      run_step(step);
+    }
+    for (SlotId s : plan_.frees(step))
+      if (states_[s].owned) release(s);
+  }
+}
+
+void Frame::run_step(const plan::Step& step) {
+  step_ = &step;
+  switch (step.lowering) {
+    case graph::Lowering::kView:
+      return;
+    case graph::Lowering::kKernel: {
+      ops::KernelContext c(refs_.data(), plan_.inputs(step), plan_.outputs(step), context_.par, *this);
+      try {
+        step.kernel->run(c);
+      } catch (const Error& e) {
+        if (e.reason() == ErrorReason::kCancelled || e.reason() == ErrorReason::kDeadline) throw;
+        const graph::Node& n = plan_.graph->node(step.node);
+        throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
+      }
+      if (scratch_used_ | scratch_block_) scratch_used_ = scratch_block_ = 0;
+      return;
+    }
+    default:
+      ControlFlow{*this, step}.run();
+  }
+}
+
+std::string_view Frame::root_key() {
+  key_.clear();
+  for (const auto& a : plan_.arguments) {
+    if (a.slot == kNoSlot || plan_.slots[a.slot].is_handle) continue;
+    const ops::TensorRef& r = refs_[a.slot];
+    const int64_t head = static_cast<int64_t>(r.rank) << 8 | static_cast<int64_t>(r.dtype);
+    key_.append(reinterpret_cast<const char*>(&head), sizeof head);
+    key_.append(reinterpret_cast<const char*>(r.dim), r.rank * sizeof(int64_t));
+  }
+  return key_;
+}
+
+std::string_view Frame::observed_key(const Segment& s) {
+  key_.clear();
+  for (SlotId slot : s.observed) {
+    const ops::TensorRef& r = refs_[slot];
+    if (s.next == Segment::kContents) {
+      key_.append(static_cast<const char*>(r.data), r.bytes());
+    } else {
+      const int64_t head = static_cast<int64_t>(r.rank) << 8 | static_cast<int64_t>(r.dtype);
+      key_.append(reinterpret_cast<const char*>(&head), sizeof head);
+      key_.append(reinterpret_cast<const char*>(r.dim), r.rank * sizeof(int64_t));
+    }
+  }
+  return key_;
+}
+
+}  // namespace tenon::exec

@@ -1,0 +1,240 @@
+// Scan: iterates over slices of its inputs, forward or backward, and stacks its outputs.
+#include <cstring>
+
+#include "base/error.h"
+#include "exec/control_flow.h"
+#include "exec/stack.h"
+
+namespace tenon::exec {
+
+using plan::kNoSlot;
+
+namespace {
+
+// One scan input or output seen as [outer, steps, inner bytes].
+struct Track {
+  int64_t axis = 0;
+  bool reverse = false;
+  int64_t outer = 1, steps = 0;
+  size_t inner = 0;  // bytes
+  Dims slice;        // dims without the axis
+
+  int64_t at(int64_t t) const { return reverse ? steps - 1 - t : t; }
+};
+
+void set_extents(Track& k, std::span<const int64_t> dims, DType t) {
+  if (t == DType::kString || is_packed(t))
+    fail(ErrorCode::kNotImplemented, "Scan over elements of type {}", dtype_name(t));
+  k.axis = resolve_axis(k.axis, dims.size());
+  const auto a = static_cast<size_t>(k.axis);
+  k.outer = extent(dims, 0, a);
+  k.steps = dims[a];
+  k.inner = static_cast<size_t>(extent(dims, a + 1, dims.size())) * dtype_size(t);
+  k.slice.assign(dims);
+  k.slice.erase(a);
+}
+
+void gather_slice(const Track& k, const char* from, int64_t t, char* to) {
+  for (int64_t o = 0; o < k.outer; ++o)
+    std::memcpy(to + static_cast<size_t>(o) * k.inner, from + static_cast<size_t>(o * k.steps + k.at(t)) * k.inner,
+                k.inner);
+}
+
+void scatter_slice(const Track& k, const char* from, int64_t t, char* to) {
+  for (int64_t o = 0; o < k.outer; ++o)
+    std::memcpy(to + static_cast<size_t>(o * k.steps + k.at(t)) * k.inner, from + static_cast<size_t>(o) * k.inner,
+                k.inner);
+}
+
+int64_t entry(std::span<const int64_t> list, size_t i) { return i < list.size() ? list[i] : 0; }
+
+}  // namespace
+
+void ControlFlow::run_scan() {
+  const graph::Node& n = frame.plan_.graph->node(step.node);
+  if (n.since_version < 9) return run_batched_scan();
+  Frame& body = frame.child(step.first_region);
+  const plan::Plan& plan = body.plan();
+  const size_t formal = plan.arguments.size() - captures();
+  const auto scans = static_cast<size_t>(n.attrs.get_int("num_scan_inputs", 0));
+  const size_t carried = formal - scans, outputs = plan.results.size() - carried;
+  std::vector<Track> inputs(scans), tracks(outputs);
+  for (size_t k = 0; k < scans; ++k) {
+    inputs[k].axis = entry(n.attrs.get_ints("scan_input_axes"), k);
+    inputs[k].reverse = entry(n.attrs.get_ints("scan_input_directions"), k) == 1;
+    const ops::TensorRef& r = frame.refs_[in(carried + k)];
+    set_extents(inputs[k], r.dims(), r.dtype);
+    if (inputs[k].steps != inputs[0].steps)
+      fail("scan inputs have different lengths: {} and {}", inputs[0].steps, inputs[k].steps);
+  }
+  const int64_t steps = scans ? inputs[0].steps : 0;
+  std::vector<Crossing>& state = frame.crossings(carried);
+  std::vector<Crossing> stacked(outputs);
+  size_t slice_bytes = 0;
+  for (const Track& k : inputs) slice_bytes += (static_cast<size_t>(k.outer) * k.inner + 63) / 64 * 64;
+  auto* slices = static_cast<char*>(frame.scratch(slice_bytes));
+  try {
+    for (int64_t t = 0; t < steps; ++t) {
+      if (frame.context_.par.cancel) frame.context_.par.cancel->check();
+      for (size_t k = 0; k < carried; ++k) {
+        if (t == 0)
+          bind_slot(body, k, in(k));
+        else
+          bind_crossing(body, k, state[k]);
+      }
+      char* slice = slices;
+      for (size_t k = 0; k < scans; ++k) {
+        const ops::TensorRef& r = frame.refs_[in(carried + k)];
+        gather_slice(inputs[k], r.as<char>(), t, slice);
+        body.bind(carried + k,
+                  ops::TensorRef{slice, inputs[k].slice.data(), r.rank - 1, r.dtype, element_count(inputs[k].slice)});
+        slice += (static_cast<size_t>(inputs[k].outer) * inputs[k].inner + 63) / 64 * 64;
+      }
+      bind_captures(body, formal);
+      body.run(frame.context_);
+      for (size_t k = 0; k < carried; ++k) {
+        drop(state[k]);
+        body.take(k, state[k]);
+      }
+      for (size_t k = 0; k < outputs; ++k) {
+        Crossing c;
+        body.take(carried + k, c);
+        if (t == 0) {
+          Track& out = tracks[k];
+          out.axis = entry(n.attrs.get_ints("scan_output_axes"), k);
+          out.reverse = entry(n.attrs.get_ints("scan_output_directions"), k) == 1;
+          stacked[k].dims = c.dims;
+          stacked[k].dims.insert(static_cast<size_t>(resolve_axis(out.axis, c.dims.size() + 1)), steps);
+          set_extents(out, stacked[k].dims, c.ref.dtype);
+          stacked[k].ref = c.ref;
+          stacked[k].ref.rank = c.ref.rank + 1;
+          stacked[k].ref.count = c.ref.count * steps;
+          stacked[k].block = frame.arena().alloc(std::max<size_t>(stacked[k].ref.bytes(), 1), 64, nullptr);
+          if (!stacked[k].block) fail_out_of_memory(stacked[k].ref.bytes(), "a scan output");
+          stacked[k].ref.data = stacked[k].block;
+        } else if (!(tracks[k].slice == c.dims)) {
+          const std::string was = tenon::to_string(tracks[k].slice), now = tenon::to_string(c.dims);
+          drop(c);
+          fail("scan output {} changes its shape from {} to {}", k, was, now);
+        }
+        scatter_slice(tracks[k], c.ref.as<char>(), t, static_cast<char*>(stacked[k].block));
+        drop(c);
+      }
+      body.reset();
+    }
+    for (size_t k = 0; k < carried; ++k) {
+      if (steps == 0) copy_slot(in(k), state[k]);
+      give(k, state[k]);
+    }
+    for (size_t k = 0; k < outputs; ++k) {
+      if (steps == 0) {
+        Stack empty;
+        empty.begin(frame.arena());
+        empty.finish(stacked[k], plan.graph->type(plan.slots[plan.results[carried + k].slot].value));
+      }
+      stacked[k].ref.dim = stacked[k].dims.data();
+      give(carried + k, stacked[k]);
+    }
+  } catch (...) {
+    for (Crossing& c : state) drop(c);
+    for (Crossing& c : stacked) drop(c);
+    throw;
+  }
+  frame.scratch_block_ = frame.scratch_used_ = 0;
+}
+
+// Opset 8: inputs and states have a batch axis in front, the scan axis is 1, lengths may differ per batch entry.
+void ControlFlow::run_batched_scan() {
+  const graph::Node& n = frame.plan_.graph->node(step.node);
+  Frame& body = frame.child(step.first_region);
+  const plan::Plan& plan = body.plan();
+  const size_t formal = plan.arguments.size() - captures();
+  const auto scans = static_cast<size_t>(n.attrs.get_int("num_scan_inputs", 0));
+  const size_t carried = formal - scans, outputs = plan.results.size() - carried;
+  const auto directions = n.attrs.get_ints("directions");
+  if (step.in_count < formal + 1) fail("Scan takes {} inputs, {} found", formal + 1, step.in_count);
+  const ops::TensorRef& first = frame.refs_[in(1 + carried)];
+  if (first.rank < 2) fail("scan input of rank {} found, expected at least 2 (batch, sequence)", first.rank);
+  const int64_t batch = first.dim[0], steps = first.dim[1];
+  const int64_t* lengths = in(0) == kNoSlot ? nullptr : frame.refs_[in(0)].as<int64_t>();
+  std::vector<Crossing> results(carried + outputs), state(carried);
+  // Slice [b] or [b, t] of a batched tensor.
+  const auto part = [&](const ops::TensorRef& r, uint32_t skip, int64_t index) {
+    ops::TensorRef s = r;
+    s.dim += skip;
+    s.rank -= skip;
+    s.count = element_count(s.dims());
+    s.data = static_cast<char*>(r.data) + static_cast<size_t>(index) * storage_bytes(r.dtype, s.count);
+    return s;
+  };
+  const auto store = [&](size_t j, const Crossing& c, int64_t index, bool sequence) {
+    Crossing& r = results[j];
+    if (!r.block) {
+      r.dims = c.dims;
+      if (sequence) r.dims.insert(0, steps);
+      r.dims.insert(0, batch);
+      r.ref = c.ref;
+      r.ref.rank = static_cast<uint32_t>(r.dims.size());
+      r.ref.count = element_count(r.dims);
+      r.block = frame.arena().alloc(std::max<size_t>(r.ref.bytes(), 1), 64, nullptr);
+      if (!r.block) fail_out_of_memory(r.ref.bytes(), "a scan output");
+      std::memset(r.block, 0, r.ref.bytes());
+      r.ref.data = r.block;
+    }
+    std::memcpy(static_cast<char*>(r.block) + static_cast<size_t>(index) * c.ref.bytes(), c.ref.data, c.ref.bytes());
+  };
+  try {
+    for (int64_t b = 0; b < batch; ++b) {
+      const int64_t length = lengths ? lengths[b] : steps;
+      if (length < 0 || length > steps) fail("sequence_lens[{}] is {}, expected 0..{}", b, length, steps);
+      for (int64_t t = 0; t < length; ++t) {
+        if (frame.context_.par.cancel) frame.context_.par.cancel->check();
+        for (size_t k = 0; k < carried; ++k) {
+          if (t == 0)
+            body.bind(k, part(frame.refs_[in(1 + k)], 1, b));
+          else
+            bind_crossing(body, k, state[k]);
+        }
+        for (size_t k = 0; k < scans; ++k) {
+          const int64_t at = entry(directions, k) == 1 ? length - 1 - t : t;
+          body.bind(carried + k, part(frame.refs_[in(1 + carried + k)], 2, b * steps + at));
+        }
+        bind_captures(body, formal);
+        body.run(frame.context_);
+        for (size_t k = 0; k < carried; ++k) {
+          drop(state[k]);
+          body.take(k, state[k]);
+        }
+        for (size_t k = 0; k < outputs; ++k) {
+          Crossing c;
+          body.take(carried + k, c);
+          store(carried + k, c, b * steps + t, true);
+          drop(c);
+        }
+        body.reset();
+      }
+      for (size_t k = 0; k < carried; ++k) {
+        if (length == 0) {
+          const ops::TensorRef r = part(frame.refs_[in(1 + k)], 1, b);
+          Crossing c;
+          c.dims.assign(r.dims());
+          c.ref = r;
+          store(k, c, b, false);
+        } else {
+          store(k, state[k], b, false);
+          drop(state[k]);
+        }
+      }
+    }
+    for (size_t j = 0; j < results.size(); ++j) {
+      results[j].ref.dim = results[j].dims.data();
+      give(j, results[j]);
+    }
+  } catch (...) {
+    for (Crossing& c : state) drop(c);
+    for (Crossing& c : results) drop(c);
+    throw;
+  }
+}
+
+}  // namespace tenon::exec

@@ -1,0 +1,78 @@
+// Shape tree: what inference found for each shape signature, so that a warm run infers and allocates nothing.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/shape.h"
+#include "plan/plan.h"
+
+namespace tenon::exec {
+
+/// Concrete type and place of one slot.
+struct SlotShape {
+  enum Place : uint8_t {
+    kSlab,    ///< at `offset` of the segment's slab
+    kSame,    ///< where slot `base` is: views and in-place results
+    kLeaves,  ///< memory of its own, because it is a result of the region
+  };
+  plan::SlotId slot;
+  DType dtype;
+  Place place = kSlab;
+  plan::SlotId base = plan::kNoSlot;
+  Dims dims;
+  int64_t count = 0;
+  size_t bytes = 0;
+  size_t offset = 0;
+};
+
+/// A run of steps whose shapes follow from what was known at its first step. It ends where only the run can tell more:
+/// before a step whose shape depends on contents of a value, or after a step whose result shapes are data-dependent.
+/// The key of each child is what was observed there.
+struct Segment {
+  enum Next : uint8_t { kEnd, kContents, kDims };
+  uint32_t begin = 0, end = 0;                                      ///< steps [begin, end)
+  std::deque<SlotShape> shapes;                                     ///< in order of definition
+  std::vector<uint32_t> floating;                                   ///< shapes whose address may change from run to run
+  std::vector<std::pair<plan::SlotId, std::vector<int64_t>>> ints;  ///< derived integer contents
+  size_t slab_bytes = 0;
+  Next next = kEnd;
+  std::vector<plan::SlotId> observed;  ///< one slot (kContents), or the data-dependent results of step end-1 (kDims)
+
+ private:
+  friend class ShapeTree;
+  struct Child {
+    std::string key;
+    std::shared_ptr<Segment> segment;
+    uint64_t used;
+  };
+  std::vector<Child> children_;  ///< guarded by the tree's mutex
+};
+
+/// Bounded: the least recently used signature goes first. Thread-safe.
+class ShapeTree {
+ public:
+  static constexpr size_t kMaxRoots = 64, kMaxChildren = 256;
+  /// Child of `parent` (null: a root) for this key, or null.
+  std::shared_ptr<Segment> find(Segment* parent, std::string_view key);
+  /// Publishes a complete segment; when another thread was faster, its segment stays.
+  void insert(Segment* parent, std::string key, std::shared_ptr<Segment> segment);
+  size_t size() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Segment::Child> roots_;
+  uint64_t clock_ = 0;
+};
+
+/// Gives every kSlab shape of the segment an offset such that buffers alive at the same time do not overlap (largest
+/// first, lowest fitting offset), and fills slab_bytes and floating. Views and in-place results extend their base's
+/// life.
+void pack(Segment& s, const plan::Plan& p);
+
+}  // namespace tenon::exec

@@ -1,0 +1,51 @@
+// Profiler: Chrome trace events with ORT's categories and argument names.
+#pragma once
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "exec/observer.h"
+
+namespace tenon::session {
+
+class Profiler {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr size_t kMaxEvents = 1'000'000;
+
+  explicit Profiler(const std::string& prefix);  ///< fixes the file name; throws when its directory does not exist
+  /// An event of category "Session".
+  void session_event(const char* name, Clock::time_point begin, Clock::time_point end);
+  /// Writes the JSON array and returns the path; later events are dropped.
+  std::string end();
+  uint64_t start_ns() const { return start_ns_; }
+
+ private:
+  friend class ProfileRun;
+  void add(std::string event);
+  std::string path_;
+  Clock::time_point start_;
+  uint64_t start_ns_;
+  std::mutex mutex_;
+  std::vector<std::string> events_;
+  size_t dropped_ = 0;
+  bool ended_ = false;
+};
+
+/// Observes one run of one thread; adds its events when it goes.
+class ProfileRun final : public exec::Observer {
+ public:
+  explicit ProfileRun(Profiler& p) : profiler_(p), begin_(Profiler::Clock::now()) {}
+  ~ProfileRun() override;
+  void before(const exec::StepView& v) override;
+  void after(const exec::StepView& v) override;
+
+ private:
+  Profiler& profiler_;
+  Profiler::Clock::time_point begin_;
+  std::vector<Profiler::Clock::time_point> open_;  ///< control flow nests
+  std::vector<std::string> events_;
+};
+
+}  // namespace tenon::session

@@ -1,0 +1,87 @@
+// LoadReport as JSON, and the op table as JSON.
+#include <nlohmann/json.hpp>
+
+#include "ops/op.h"
+#include "tenon/session.h"
+
+namespace tenon {
+namespace {
+
+using nlohmann::json;
+
+const char* kind_name(graph::AttrKind k) {
+  static constexpr const char* kNames[] = {"int",           "float", "string", "tensor",  "graph",  "type",
+                                           "sparse_tensor", "ints",  "floats", "strings", "tensors"};
+  return kNames[static_cast<size_t>(k)];
+}
+
+json port_json(const graph::Port& p) {
+  json types = json::array();
+  const auto add = [&](uint8_t kind, const char* prefix, const char* suffix) {
+    if (!(p.kinds & kind)) return;
+    for (int t = 1; t < kNumDTypes; ++t)
+      if (contains(p.types, static_cast<DType>(t)))
+        types.push_back(prefix + ("tensor(" + std::string(dtype_name(static_cast<DType>(t))) + ")") + suffix);
+  };
+  add(graph::kTensors, "", "");
+  add(graph::kSequences, "seq(", ")");
+  add(graph::kOptionals, "optional(", ")");
+  static constexpr const char* kUse[] = {"single", "optional", "variadic"};
+  return {{"name", p.name},
+          {"var", p.var},
+          {"use", kUse[static_cast<size_t>(p.use)]},
+          {"types", types},
+          {"heterogeneous", p.heterogeneous},
+          {"maps", (p.kinds & graph::kMaps) != 0},
+          {"min_count", p.min_count}};
+}
+
+json attr_json(const graph::AttrDef& a) {
+  json j = {{"name", a.name}, {"kind", kind_name(a.kind)}, {"required", a.required}};
+  if (a.has_default) {
+    if (a.kind == graph::AttrKind::kString)
+      j["default"] = a.text;
+    else if (a.kind == graph::AttrKind::kInt)
+      j["default"] = static_cast<int64_t>(a.number);
+    else
+      j["default"] = a.number;
+  }
+  return j;
+}
+
+}  // namespace
+
+std::string op_table_json() {
+  json out = json::array();
+  for (const graph::OpDef* op : ops::builtin_ops().all()) {
+    json in = json::array(), results = json::array(), attrs = json::array();
+    for (const auto& p : op->inputs) in.push_back(port_json(p));
+    for (const auto& p : op->outputs) results.push_back(port_json(p));
+    for (const auto& a : op->attrs) attrs.push_back(attr_json(a));
+    out.push_back({{"domain", op->domain},
+                   {"name", op->name},
+                   {"since", op->since},
+                   {"until", op->until},
+                   {"inputs", in},
+                   {"outputs", results},
+                   {"attributes", attrs},
+                   {"deterministic", op->deterministic},
+                   {"deprecated", op->deprecated}});
+  }
+  return out.dump(1);
+}
+
+std::string LoadReport::json() const {
+  nlohmann::json j = {{"nodes_loaded", nodes_loaded}, {"nodes_final", nodes_final}};
+  j["rewrites"] = nlohmann::json::array();
+  for (const Rewrite& r : rewrites)
+    j["rewrites"].push_back({{"pass", r.pass}, {"node", r.node}, {"nodes_removed", r.nodes_removed}});
+  j["near_misses"] = nlohmann::json::array();
+  for (const NearMiss& m : near_misses)
+    j["near_misses"].push_back({{"pass", m.pass}, {"node", m.node}, {"reason", m.reason}});
+  j["stage_ms"] = nlohmann::json::object();
+  for (const auto& [name, ms] : stage_ms) j["stage_ms"][name] = ms;
+  return j.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace tenon

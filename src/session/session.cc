@@ -1,0 +1,372 @@
+// Session: bytes → graph → passes → placement → plan, then runs.
+#include "tenon/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/value_data.h"
+#include "ep/cpu/cpu.h"
+#include "exec/evaluate.h"
+#include "exec/frame.h"
+#include "graph/text.h"
+#include "memory/weight_store.h"
+#include "onnx/load.h"
+#include "onnx/write.h"
+#include "ops/op.h"
+#include "partition/partition.h"
+#include "passes/pass.h"
+#include "session/config_keys.h"
+#include "session/effective_options.h"
+#include "session/env.h"
+#include "session/profiler.h"
+#include "session/signature.h"
+
+namespace tenon {
+
+using session::Profiler;
+
+struct Session::Impl {
+  explicit Impl(const SessionOptions& given)
+      : options(session::effective_options(given)),
+        log(options.logid.empty() ? "session" : options.logid,
+            options.log_severity_level < 0 ? session::default_severity()
+                                           : static_cast<Severity>(options.log_severity_level),
+            sink(options.log_sink)) {
+    session::check_config(options.config, session::session_keys(), "session", log);
+    specs = session::effective_providers(options, log);
+    for (const ProviderSpec& p : specs) {
+      provider_names.push_back(p.name);
+      provider_opts[p.name] = p.options;
+    }
+    if (options.execution_mode == ExecutionMode::kParallel)
+      log.log(Severity::kInfo, "execution_mode ORT_PARALLEL runs nodes one after the other so far");
+    if (options.enable_profiling) profiler = std::make_unique<Profiler>(options.profile_file_prefix);
+  }
+
+  static Logger::Sink sink(const LogSink& s) {
+    if (!s) return {};
+    return [s](Severity severity, std::string_view id, std::string_view m) { s(static_cast<int>(severity), id, m); };
+  }
+
+  void stage(const char* name, Profiler::Clock::time_point begin) {
+    const auto now = Profiler::Clock::now();
+    report.stage_ms.emplace_back(name, std::chrono::duration<double, std::milli>(now - begin).count());
+  }
+
+  onnx::LoadOptions load_options() {
+    onnx::LoadOptions o{.ops = ops::builtin_ops()};
+    o.weights = session::config_text(options.config, "tenon.weights", "mapped") == "read" ? onnx::Weights::kRead
+                                                                                          : onnx::Weights::kMapped;
+    o.external_dir = session::config_text(options.config, "session.model_external_initializers_file_folder_path");
+    const std::string dirs = session::config_text(options.config, "tenon.external_data_dirs");
+    for (size_t at = 0; at < dirs.size();) {
+      const size_t end = std::min(dirs.find(':', at), dirs.size());
+      if (end > at) o.allowed_dirs.emplace_back(dirs.substr(at, end - at));
+      at = end + 1;
+    }
+    o.logger = &log;
+    o.strict = session::config_bool(options.config, "session.strict_shape_type_inference", false);
+    return o;
+  }
+
+  void check_load_cancel() const {
+    if (options.load_cancel && options.load_cancel->load())
+      throw Error(ErrorCode::kModelLoadCanceled, "session creation was cancelled", ErrorReason::kCancelled);
+  }
+
+  void build(std::unique_ptr<graph::Graph> g) {
+    auto begin = Profiler::Clock::now();
+    check_load_cancel();
+    apply_overrides(*g);
+    report.nodes_loaded = g->live_nodes();
+    read_signature(*g);
+    optimize(*g);
+    stage("optimize", begin);
+    check_load_cancel();
+    report.nodes_final = g->live_nodes();
+    save(*g);
+    begin = Profiler::Clock::now();
+    arena = std::make_shared<memory::Arena>(memory::ArenaOptions{.pooled = options.enable_cpu_mem_arena});
+    graph = std::move(g);
+    plan = plan::make_plan(graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa()});
+    program = std::make_unique<exec::Program>(*plan);
+    frames = std::make_unique<exec::FramePool>(*program, arena);
+    make_pool();
+    index_results();
+    stage("plan", begin);
+  }
+
+  void apply_overrides(graph::Graph& g) {
+    for (const auto& [name, value] : options.initializers) {
+      const graph::ValueId v = g.find_value(name);
+      if (v == graph::kNone || !g.value(v).data) fail("add_initializer: the model has no initializer \"{}\"", name);
+      session::check_feed(name, g.type(v), value);
+      g.edit_value(v).data = value;
+    }
+    if (!options.free_dimension_overrides_by_denotation.empty())
+      log.log(Severity::kWarning, "free dimension overrides by denotation have no effect yet");
+    if (options.free_dimension_overrides_by_name.empty()) return;
+    for (graph::ValueId v : g.region().args) {
+      ValueType t = g.type(v);
+      for (int64_t& d : t.dims) {
+        if (!is_symbol(d)) continue;
+        const auto it = options.free_dimension_overrides_by_name.find(g.symbols().to_string(d));
+        if (it != options.free_dimension_overrides_by_name.end()) d = it->second;
+      }
+      g.set_type(v, std::move(t));
+    }
+    ops::infer_types(g);
+  }
+
+  void optimize(graph::Graph& g) {
+    passes::PassOptions o;
+    o.level = static_cast<passes::Level>(options.graph_optimization_level);
+    o.disabled = options.disabled_optimizers;
+    o.stop_after_rewrite = session::config_int(options.config, "tenon.stop_after_rewrite", -1);
+    o.max_rounds = options.max_num_graph_transformation_steps;
+    const int64_t cap =
+        session::config_int(options.config, "optimization.constant_folding_max_output_size_in_bytes", int64_t{1} << 30);
+    if (cap < 0) fail("optimization.constant_folding_max_output_size_in_bytes: {} found, expected >= 0", cap);
+    o.fold_bytes = cap == 0 ? SIZE_MAX : static_cast<size_t>(cap);
+    o.verify = session::config_bool(options.config, "tenon.verify", false);
+    o.log = &log;
+    passes::PassManager manager(
+        g, o, [cap = o.fold_bytes](const graph::Graph& gr, graph::NodeId n) { return exec::fold(gr, n, cap); });
+    manager.run(passes::Level::kNone, std::min(o.level, passes::Level::kBasic));
+    ep::CpuProvider cpu;
+    ep::Provider* providers[] = {&cpu};
+    placement = partition::place(g, providers);
+    if (placement.inlined_calls && o.level >= passes::Level::kBasic)
+      manager.run(passes::Level::kNone, passes::Level::kBasic);
+    if (o.level > passes::Level::kBasic) manager.run(passes::Level::kBasic, o.level);
+    if (o.level > passes::Level::kNone) partition::place(g, providers);
+    for (const auto& f : manager.report().fired)
+      report.rewrites.push_back({f.pass, g.interned(f.node_name), f.nodes_removed});
+    for (const auto& s : manager.report().skipped)
+      report.near_misses.push_back(
+          {s.pass, g.interned(s.node_name), s.reason + (s.about.empty() ? "" : " (" + s.about + ")")});
+    for (const auto& t : manager.report().times)
+      report.stage_ms.emplace_back(std::string("pass:") + t.pass, static_cast<double>(t.ns) / 1e6);
+  }
+
+  void save(const graph::Graph& g) const {
+    if (options.optimized_model_filepath.empty()) return;
+    onnx::WriteOptions w{.ops = ops::builtin_ops()};
+    w.external_file = session::config_text(options.config, "session.optimized_model_external_initializers_file_name");
+    w.external_min_bytes = session::config_int(
+        options.config, "session.optimized_model_external_initializers_min_size_in_bytes", w.external_min_bytes);
+    onnx::save_file(g, options.optimized_model_filepath, w);
+  }
+
+  void read_signature(const graph::Graph& g) {
+    const graph::Region& r = g.region();
+    for (size_t i = 0; i < r.args.size(); ++i) {
+      const graph::ValueInfo& v = g.value(r.args[i]);
+      NodeArg a = session::node_arg(g, v.name, v.type);
+      feed_index[v.name] = i;
+      feed_types.push_back(v.type);
+      defaults.push_back(v.data);
+      (v.data ? overridable : inputs).push_back(std::move(a));
+    }
+    for (size_t i = 0; i < r.results.size(); ++i) {
+      const std::string& name = i < r.result_names.size() ? r.result_names[i] : g.value(r.results[i]).name;
+      outputs.push_back(session::node_arg(g, name, g.type(r.results[i])));
+    }
+    metadata = session::metadata_of(g);
+  }
+
+  void make_pool() {
+    if (!options.use_per_session_threads) {
+      pool = session::shared_pool();
+      return;
+    }
+    ThreadPool::Options o;
+    o.threads = options.intra_op_num_threads;
+    o.affinity = session::config_text(options.config, "session.intra_op_thread_affinities");
+    const int64_t spin = session::config_int(options.config, "session.intra_op.spin_duration_us", -1);
+    if (spin >= 0) o.spin_us = static_cast<int>(std::min<int64_t>(spin, 1000));
+    if (!session::config_bool(options.config, "session.intra_op.allow_spinning", true)) o.spin_us = 0;
+    if ((o.threads == 0 ? ThreadPool::default_threads() : o.threads) > 1) pool = std::make_shared<ThreadPool>(o);
+  }
+
+  void index_results() {
+    for (size_t i = 0; i < outputs.size(); ++i) fetch_index[outputs[i].name] = i;
+  }
+
+  size_t find_feed(const std::string& name, size_t hint) const {
+    if (hint < plan->arguments.size() && plan->arguments[hint].name == name) return hint;
+    const auto it = feed_index.find(name);
+    if (it == feed_index.end()) {
+      std::string known;
+      for (const auto& a : inputs) known += (known.empty() ? "" : ", ") + a.name;
+      fail("Invalid input name: {} found, expected one of: {}", name, known);
+    }
+    return it->second;
+  }
+
+  size_t find_fetch(const std::string& name, size_t hint) const {
+    if (hint < outputs.size() && outputs[hint].name == name) return hint;
+    const auto it = fetch_index.find(name);
+    if (it == fetch_index.end()) {
+      std::string known;
+      for (const auto& a : outputs) known += (known.empty() ? "" : ", ") + a.name;
+      fail("Invalid output name: {} found, expected one of: {}", name, known);
+    }
+    return it->second;
+  }
+
+  void bind_feeds(exec::Frame& f, std::span<const std::string> names, std::span<const Value> feeds) const {
+    constexpr size_t kFast = 64;
+    uint64_t fed = 0;
+    std::vector<bool> many(feed_types.size() > kFast ? feed_types.size() : 0);
+    for (size_t i = 0; i < names.size(); ++i) {
+      const size_t at = find_feed(names[i], i);
+      session::check_feed(names[i], feed_types[at], feeds[i]);
+      if (feed_types[at].kind == ValueKind::kOptional && feeds[i].kind() != ValueKind::kOptional)
+        f.bind(at, Value::optional(feeds[i]));
+      else
+        f.bind(at, feeds[i]);
+      if (many.empty())
+        fed |= uint64_t{1} << at;
+      else
+        many[at] = true;
+    }
+    for (size_t i = 0; i < feed_types.size(); ++i) {
+      if (many.empty() ? (fed >> i & 1) != 0 : static_cast<bool>(many[i])) continue;
+      if (!defaults[i]) {
+        std::string missing;
+        for (size_t k = i; k < feed_types.size(); ++k)
+          if (!defaults[k] && !(many.empty() ? (fed >> k & 1) != 0 : static_cast<bool>(many[k])))
+            missing += (missing.empty() ? "" : ", ") + plan->arguments[k].name;
+        fail("Missing Input: {}", missing);
+      }
+      f.bind(i, defaults[i]);
+    }
+  }
+
+  SessionOptions options;
+  Logger log;
+  std::vector<ProviderSpec> specs;
+  std::vector<std::string> provider_names;
+  std::map<std::string, std::map<std::string, std::string>> provider_opts;
+  std::unique_ptr<Profiler> profiler;
+  LoadReport report;
+  partition::Placement placement;
+  memory::WeightStore store;
+  std::shared_ptr<memory::Arena> arena;
+  std::shared_ptr<const graph::Graph> graph;
+  std::unique_ptr<plan::Plan> plan;
+  std::unique_ptr<exec::Program> program;
+  std::unique_ptr<exec::FramePool> frames;
+  std::shared_ptr<ThreadPool> pool;
+  std::vector<NodeArg> inputs, outputs, overridable;
+  std::vector<ValueType> feed_types;
+  std::vector<Value> defaults;
+  std::unordered_map<std::string, size_t> feed_index, fetch_index;
+  ModelMetadata metadata;
+};
+
+Session::Session(const std::string& path, const SessionOptions& options) : impl_(std::make_unique<Impl>(options)) {
+  const auto begin = Profiler::Clock::now();
+  auto g = onnx::load_file(path, impl_->load_options());
+  impl_->stage("load", begin);
+  if (impl_->profiler) impl_->profiler->session_event("model_loading_uri", begin, Profiler::Clock::now());
+  impl_->build(std::move(g));
+  if (impl_->profiler) impl_->profiler->session_event("session_initialization", begin, Profiler::Clock::now());
+}
+
+Session::Session(std::span<const uint8_t> model, const SessionOptions& options)
+    : impl_(std::make_unique<Impl>(options)) {
+  const auto begin = Profiler::Clock::now();
+  auto g = onnx::load_bytes(std::as_bytes(model), impl_->load_options());
+  impl_->stage("load", begin);
+  if (impl_->profiler) impl_->profiler->session_event("model_loading_array", begin, Profiler::Clock::now());
+  impl_->build(std::move(g));
+  if (impl_->profiler) impl_->profiler->session_event("session_initialization", begin, Profiler::Clock::now());
+}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+const std::vector<NodeArg>& Session::inputs() const { return impl_->inputs; }
+const std::vector<NodeArg>& Session::outputs() const { return impl_->outputs; }
+const std::vector<NodeArg>& Session::overridable_initializers() const { return impl_->overridable; }
+const ModelMetadata& Session::metadata() const { return impl_->metadata; }
+const std::vector<std::string>& Session::providers() const { return impl_->provider_names; }
+const std::map<std::string, std::map<std::string, std::string>>& Session::provider_options() const {
+  return impl_->provider_opts;
+}
+const SessionOptions& Session::options() const { return impl_->options; }
+const LoadReport& Session::load_report() const { return impl_->report; }
+
+void Session::run(std::span<const std::string> feed_names, std::span<const Value> feeds,
+                  std::span<const std::string> fetch_names, std::span<Value> fetches, const RunOptions& options) const {
+  const Impl& s = *impl_;
+  if (feed_names.size() != feeds.size()) fail("{} feed names given for {} feeds", feed_names.size(), feeds.size());
+  if (fetch_names.size() != fetches.size())
+    fail("{} fetch names given for {} fetches", fetch_names.size(), fetches.size());
+  session::check_config(options.config, session::run_keys(), "run", s.log);
+  struct Lease {  // gives the frame back whatever happens
+    exec::FramePool& pool;
+    std::unique_ptr<exec::Frame> frame;
+    ~Lease() { pool.give(std::move(frame)); }
+  } lease{*s.frames, s.frames->take()};
+  exec::Frame& f = *lease.frame;
+  s.bind_feeds(f, feed_names, feeds);
+  for (size_t j = 0; j < fetch_names.size(); ++j) {
+    const size_t at = s.find_fetch(fetch_names[j], j);
+    if (fetches[j] && fetches[j].is_tensor() && fetches[j].dtype() == s.outputs[at].dtype)
+      f.bind_result(at, fetches[j]);
+  }
+  CancelToken cancel;
+  cancel.watch(options.terminate);
+  if (!options.config.empty()) {
+    const int64_t deadline = session::config_int(options.config, "tenon.deadline_ms", -1);
+    if (deadline >= 0) cancel.set_deadline(CancelToken::Clock::now() + std::chrono::milliseconds(deadline));
+  }
+  exec::RunContext context{{s.pool.get(), &cancel}, nullptr};
+  if (s.profiler) {
+    session::ProfileRun observer(*s.profiler);
+    context.observer = &observer;
+    f.run(context);
+  } else {
+    f.run(context);
+  }
+  for (size_t j = 0; j < fetch_names.size(); ++j) fetches[j] = f.take_value(s.find_fetch(fetch_names[j], j));
+  if (!options.config.empty() && options.config.contains("memory.enable_memory_arena_shrinkage")) {
+    f.reset();
+    s.arena->shrink();
+  }
+}
+
+std::vector<Value> Session::run(const std::map<std::string, Value>& feeds, std::span<const std::string> fetch_names,
+                                const RunOptions& options) const {
+  std::vector<std::string> names, fetch(fetch_names.begin(), fetch_names.end());
+  std::vector<Value> values;
+  for (const auto& [name, value] : feeds) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  if (fetch.empty())
+    for (const NodeArg& a : impl_->outputs) fetch.push_back(a.name);
+  std::vector<Value> out(fetch.size());
+  run(names, values, fetch, out, options);
+  return out;
+}
+
+std::string Session::end_profiling() { return impl_->profiler ? impl_->profiler->end() : std::string(); }
+uint64_t Session::profiling_start_time_ns() const { return impl_->profiler ? impl_->profiler->start_ns() : 0; }
+std::string Session::graph_text() const { return graph::print(*impl_->graph, false); }
+std::string Session::plan_text() const { return plan::to_string(*impl_->plan); }
+std::string Session::model_bytes() const { return onnx::write_model(*impl_->graph, {.ops = ops::builtin_ops()}); }
+
+std::string version() { return "0.1.0"; }
+void set_default_log_severity(int severity) {
+  if (severity < 0 || severity > 4) fail("log severity: {} found, expected 0 (verbose) to 4 (fatal)", severity);
+  session::set_default_severity(static_cast<Severity>(severity));
+}
+
+}  // namespace tenon

@@ -72,7 +72,7 @@ IntsArg bounds_arg(InferContext& c, size_t i, std::string_view name) {
 void infer(InferContext& c) {
   const DType t = c.dtype(0);
   const IntsArg starts = bounds_arg(c, 1, "starts"), ends = bounds_arg(c, 2, "ends"), axes = ints_arg(c, 3, "axes"),
-                steps = ints_arg(c, 4, "steps");
+                steps = bounds_arg(c, 4, "steps");
   if (!starts.present || !ends.present) fail("starts and ends are missing");
   if (!c.has_rank(0)) return c.set_unranked(0, t);
   Dims out = c.dims(0);

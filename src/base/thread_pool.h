@@ -15,10 +15,10 @@ namespace tenon {
 class ThreadPool {
  public:
   struct Options {
-    int threads = 0;        ///< 0 = min(physical cores, cgroup quota)
-    bool spinning = false;  ///< ORT's allow_spinning; here a spin is bounded to `spin_us`
-    int spin_us = 20;       ///< busy wait before blocking; 0 = block at once
-    std::string affinity;   ///< ORT's affinity string "1,2;3-4": one entry per worker
+    int threads = 0;            ///< 0 = min(physical cores, cgroup quota)
+    bool spinning = false;      ///< ORT's allow_spinning; here a spin is bounded to `spin_us`
+    int spin_us = 20;           ///< busy wait before blocking; 0 = block at once
+    std::string affinity = {};  ///< ORT's affinity string "1,2;3-4": one entry per worker
   };
   explicit ThreadPool(const Options& options);
   ~ThreadPool();

@@ -268,7 +268,7 @@ std::optional<std::vector<int64_t>> derived_broadcast(InferContext& c, size_t i,
     total *= d;
     if (total > 4096) return std::nullopt;
   }
-  auto v = c.ints(i);
+  auto v = c.data_ints(i);
   if (!v) return std::nullopt;
   if (static_cast<int64_t>(v->size()) == total) return v;
   std::vector<int64_t> out(static_cast<size_t>(total));
@@ -305,7 +305,7 @@ void derive_binary(InferContext& c, DeriveOp op) {
 void derive_unary(InferContext& c, int64_t (*op)(Symbols& s, int64_t a)) {
   const auto& type = c.result(0);
   if (!type || !(is_int(c.dtype(0)) || c.dtype(0) == DType::kBool)) return;
-  auto a = c.ints(0);
+  auto a = c.data_ints(0);
   if (!a) return;
   for (int64_t& x : *a) {
     x = op(c.sym, x);

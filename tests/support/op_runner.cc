@@ -1,6 +1,7 @@
 // The test host: one node, its operand types, slots, scratch memory.
 #include "support/op_runner.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -28,6 +29,7 @@ std::string show(std::span<const int64_t> dims) { return to_string(dims); }
 bool is_int_tensor(const Value& v) {
   return v && v.is_tensor() && (is_int(v.dtype()) || v.dtype() == DType::kBool) && v.count() <= 4096;
 }
+bool any_symbol(const std::vector<int64_t>& v) { return std::any_of(v.begin(), v.end(), is_symbol); }
 std::vector<int64_t> ints_of(const Value& v) {
   if (v.dtype() == DType::kInt64) return items<int64_t>(v);
   std::vector<int64_t> out;
@@ -49,7 +51,9 @@ class TestInferHost final : public ops::InferHost {
     return know_ == Know::kContents && i < in_.size() && !hidden_[i] ? in_[i] : Value();
   }
   const std::vector<int64_t>* derived_ints(size_t i) override {
-    return know_ == Know::kDerived && i < in_.size() && !hidden_[i] && is_int_tensor(in_[i]) ? &derived_[i] : nullptr;
+    return know_ == Know::kDerived && i < in_.size() && !hidden_[i] && is_int_tensor(in_[i]) && !any_symbol(derived_[i])
+               ? &derived_[i]
+               : nullptr;
   }
   bool infer_region(size_t, std::span<const ValueType>, std::vector<ValueType>*) override { return false; }
 

@@ -18,7 +18,7 @@ struct RunSettings {
   bool constants = false;                      ///< make() sees the inputs as constants (weights get packed)
   ThreadPool* pool = nullptr;                  ///< null: the caller alone
   Isa isa = Isa::kPortable;                    ///< what NodeInfo says
-  std::vector<size_t> unwanted;                ///< outputs that the node does not want
+  std::vector<size_t> unwanted = {};           ///< outputs that the node does not want
   bool check_variants = true;                  ///< the extra checks of run_op
   const graph::OpSet* ops = nullptr;           ///< null: the built-in ops
   std::initializer_list<size_t> unknown = {};  ///< inputs whose contents infer must not see

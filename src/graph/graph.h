@@ -194,6 +194,7 @@ struct Function {
   /// returns the values of the outputs. Set by the importer, because the body is instantiated per call (types differ).
   std::function<std::vector<ValueId>(Graph& g, NodeId call)> instantiate;
   std::string doc;
+  std::string_view encoded;  ///< the FunctionProto as read, kept alive by `instantiate`; empty when made here
 };
 
 }  // namespace tenon::graph

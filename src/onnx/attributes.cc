@@ -61,7 +61,7 @@ const AttrDef* find_def(const graph::OpDef& op, std::string_view name) {
   std::vector<std::string_view> known;
   for (const AttrDef& a : op.attrs) known.emplace_back(a.name);
   const std::string_view near = nearest_name(name, known);
-  fail(ErrorCode::kInvalidGraph, "attribute {} is not one of {} version {}{}", quoted(name), op.name, op.since,
+  fail(ErrorCode::kInvalidGraph, "attribute {} is not one of {} version {}{}", quote_name(name), op.name, op.since,
        near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near));
 }
 
@@ -69,7 +69,7 @@ void check_kind(const graph::OpDef& op, std::string_view name, AttrType found) {
   const AttrDef* def = find_def(op, name);
   if (!def) fail_unknown(op, name);
   if (type_of(def->kind) != found)
-    fail(ErrorCode::kInvalidGraph, "attribute {} is {}, expected {}", quoted(name), attr_type_name(found),
+    fail(ErrorCode::kInvalidGraph, "attribute {} is {}, expected {}", quote_name(name), attr_type_name(found),
          attr_type_name(type_of(def->kind)));
 }
 
@@ -84,17 +84,19 @@ void AttributeImporter::check_fields(const AttrView& a) const {
   if (a.name.empty()) fail(ErrorCode::kInvalidGraph, "an attribute has no name");
   const char* type = attr_type_name(a.type);
   if (!type || a.type == AttrType::kUndefined)
-    fail(ErrorCode::kInvalidGraph, "attribute {} has no valid type ({})", quoted(a.name), static_cast<int64_t>(a.type));
+    fail(ErrorCode::kInvalidGraph, "attribute {} has no valid type ({})", quote_name(a.name),
+         static_cast<int64_t>(a.type));
   const uint32_t own = uint32_t{1} << static_cast<int>(a.type);
   if (!a.reference.empty() && a.present)
-    fail(ErrorCode::kInvalidGraph, "attribute {} has a value and refers to {} as well", quoted(a.name),
-         quoted(a.reference));
+    fail(ErrorCode::kInvalidGraph, "attribute {} has a value and refers to {} as well", quote_name(a.name),
+         quote_name(a.reference));
   if (a.present & ~own)
-    fail(ErrorCode::kInvalidGraph, "attribute {} has type {}, but holds a value of another type", quoted(a.name), type);
+    fail(ErrorCode::kInvalidGraph, "attribute {} has type {}, but holds a value of another type", quote_name(a.name),
+         type);
   const bool message = a.type == AttrType::kTensor || a.type == AttrType::kGraph || a.type == AttrType::kSparse ||
                        a.type == AttrType::kTypeProto;
   if (message && !a.present && a.reference.empty())
-    fail(ErrorCode::kInvalidGraph, "attribute {} has type {}, but no value", quoted(a.name), type);
+    fail(ErrorCode::kInvalidGraph, "attribute {} has type {}, but no value", quote_name(a.name), type);
 }
 
 AttrValue AttributeImporter::value(const AttrView& a) {
@@ -133,7 +135,7 @@ AttrValue AttributeImporter::value(const AttrView& a) {
       return list;
     }
     default:
-      fail(ErrorCode::kNotImplemented, "attribute {} of type {}", quoted(a.name), attr_type_name(a.type));
+      fail(ErrorCode::kNotImplemented, "attribute {} of type {}", quote_name(a.name), attr_type_name(a.type));
   }
 }
 
@@ -141,8 +143,8 @@ graph::Attr AttributeImporter::plain(Bytes encoded) {
   d_.attribute(encoded, &view_);
   check_fields(view_);
   if (!view_.reference.empty())
-    fail(ErrorCode::kInvalidGraph, "attribute {} refers to {}, expected a value", quoted(view_.name),
-         quoted(view_.reference));
+    fail(ErrorCode::kInvalidGraph, "attribute {} refers to {}, expected a value", quote_name(view_.name),
+         quote_name(view_.reference));
   return {std::string(view_.name), value(view_)};
 }
 
@@ -154,21 +156,21 @@ void AttributeImporter::node_attributes(const std::vector<Bytes>& encoded, const
     check_fields(a);
     const bool body_twice =
         std::any_of(bodies->begin(), bodies->end(), [&](const Body& x) { return x.name == a.name; });
-    if (body_twice || out->has(a.name)) fail(ErrorCode::kInvalidGraph, "attribute {} occurs twice", quoted(a.name));
+    if (body_twice || out->has(a.name)) fail(ErrorCode::kInvalidGraph, "attribute {} occurs twice", quote_name(a.name));
     if (def) check_kind(*def, a.name, a.type);
     if (!a.reference.empty()) {
       if (!bindings)
         fail(ErrorCode::kInvalidGraph, "attribute {} refers to {}, but this is not the body of a function",
-             quoted(a.name), quoted(a.reference));
+             quote_name(a.name), quote_name(a.reference));
       const AttrValue* v = bindings->find(a.reference);
       if (!v) continue;
       if (type_of(*v) != a.type)
-        fail(ErrorCode::kInvalidGraph, "attribute {} of the call is {}, expected {}", quoted(a.reference),
+        fail(ErrorCode::kInvalidGraph, "attribute {} of the call is {}, expected {}", quote_name(a.reference),
              attr_type_name(type_of(*v)), attr_type_name(a.type));
       out->set(std::string(a.name), *v);
     } else if (a.type == AttrType::kGraph) {
       if (!def)
-        fail(ErrorCode::kNotImplemented, "attribute {}: graphs as attributes of function calls", quoted(a.name));
+        fail(ErrorCode::kNotImplemented, "attribute {}: graphs as attributes of function calls", quote_name(a.name));
       bodies->push_back({std::string(a.name), a.single});
     } else {
       out->set(std::string(a.name), value(a));

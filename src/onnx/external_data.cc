@@ -15,7 +15,7 @@ uint64_t number(std::string_view key, std::string_view text) {
   uint64_t v = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
   if (error != std::errc() || end != text.data() + text.size())
-    fail(ErrorCode::kInvalidGraph, "external data: {} is {}, expected a number of bytes", key, quoted(text));
+    fail(ErrorCode::kInvalidGraph, "external data: {} is {}, expected a number of bytes", key, quote_name(text));
   return v;
 }
 
@@ -28,10 +28,10 @@ struct Place {
 void check_location(std::string_view location) {
   if (location.empty()) fail(ErrorCode::kInvalidGraph, "external data: no location is given");
   if (location.find('\0') != std::string_view::npos)
-    fail(ErrorCode::kInvalidGraph, "external data: location {} has a NUL byte", quoted(location));
+    fail(ErrorCode::kInvalidGraph, "external data: location {} has a NUL byte", quote_name(location));
   if (fs::path(location).is_absolute())
     fail(ErrorCode::kInvalidGraph, "external data: location {} is absolute, expected a path relative to the model",
-         quoted(location));
+         quote_name(location));
 }
 
 }  // namespace
@@ -48,14 +48,14 @@ ExternalFiles::ExternalFiles(fs::path dir, const fs::path& real_model, const Loa
 void ExternalFiles::warn_key(std::string_view key) {
   if (std::find(warned_.begin(), warned_.end(), key) != warned_.end() || warned_.size() > 20) return;
   warned_.emplace_back(key);
-  if (logger_) logger_->log(Severity::kWarning, "external data: key {} is not known and ignored", quoted(key));
+  if (logger_) logger_->log(Severity::kWarning, "external data: key {} is not known and ignored", quote_name(key));
 }
 
 File ExternalFiles::open(std::string_view location) const {
   check_location(location);
   if (dir_.empty())
     fail("external data: the model was given as bytes and refers to file {}; give the directory of its data",
-         quoted(location));
+         quote_name(location));
   return File::open_inside(dir_, fs::path(location), roots_);
 }
 
@@ -70,7 +70,7 @@ ExternalFiles::Piece ExternalFiles::find(const TensorView& t, uint64_t size) {
       continue;
     }
     const uint32_t bit = 1u << (key - kKeys);
-    if (seen & bit) fail(ErrorCode::kInvalidGraph, "external data: key {} occurs twice", quoted(e.first));
+    if (seen & bit) fail(ErrorCode::kInvalidGraph, "external data: key {} occurs twice", quote_name(e.first));
     seen |= bit;
     if (e.first == "location") p.location = e.second;
     if (e.first == "offset") p.offset = number(e.first, e.second);
@@ -82,7 +82,7 @@ ExternalFiles::Piece ExternalFiles::find(const TensorView& t, uint64_t size) {
   const auto check = [&](uint64_t file_size) {
     if (p.offset > file_size || size > file_size - p.offset)
       fail(ErrorCode::kInvalidGraph, "external data: {} bytes from offset {} expected, file {} has {}", size, p.offset,
-           quoted(p.location), file_size);
+           quote_name(p.location), file_size);
   };
   if (weights_ == Weights::kMapped) {
     auto it = mapped_.find(p.location);

@@ -20,7 +20,7 @@ void Decoder::count_object() {
 std::string_view Decoder::name(Reader& r, const char* what) const {
   const std::string_view s = r.text(what);
   if (static_cast<int64_t>(s.size()) > limits_.name_length)
-    fail_limit("name_length", "{} {} has {} bytes, at most {} are allowed", what, quoted(s), s.size(),
+    fail_limit("name_length", "{} {} has {} bytes, at most {} are allowed", what, quote_name(s), s.size(),
                limits_.name_length);
   return s;
 }

@@ -133,7 +133,7 @@ auto named(std::string_view name, const char* what, F f) {
     const ErrorCode code = e.code() == ErrorCode::kInvalidArgument && e.reason() == ErrorReason::kNone
                                ? ErrorCode::kInvalidGraph
                                : e.code();
-    throw Error(code, fmt::format("{} {}: {}", what, quoted(name), e.what()), e.reason(), e.limit());
+    throw Error(code, fmt::format("{} {}: {}", what, quote_name(name), e.what()), e.reason(), e.limit());
   }
 }
 

@@ -54,7 +54,7 @@ bool valid_utf8(std::string_view s) noexcept {
   return true;
 }
 
-std::string quoted(std::string_view name) {
+std::string quote_name(std::string_view name) {
   constexpr size_t kMost = 100;
   std::string out = "\"";
   const auto* p = reinterpret_cast<const unsigned char*>(name.data());
@@ -142,7 +142,7 @@ std::string_view Reader::bytes(const char* what) {
 
 std::string_view Reader::text(const char* what) {
   const std::string_view out = bytes(what);
-  if (!valid_utf8(out)) fail(what, fmt::format("{} is not valid UTF-8", quoted(out)));
+  if (!valid_utf8(out)) fail(what, fmt::format("{} is not valid UTF-8", quote_name(out)));
   return out;
 }
 

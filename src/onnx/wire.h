@@ -57,7 +57,7 @@ class Reader {
 
 bool valid_utf8(std::string_view s) noexcept;
 /// "name" in quotes for messages: control characters and bad UTF-8 escaped, cut at 100 bytes.
-std::string quoted(std::string_view name);
+std::string quote_name(std::string_view name);
 
 template <class F>
 void Reader::integers(const char* what, F f) {

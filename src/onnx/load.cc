@@ -1,0 +1,102 @@
+// From a file or bytes to a graph: decode, import, infer types.
+#include "onnx/load.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "onnx/functions.h"
+#include "onnx/graph_import.h"
+#include "onnx/model_view.h"
+#include "ops/infer_types.h"
+
+namespace tenon::onnx {
+namespace {
+
+constexpr int64_t kNewestIrVersion = 14;
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void check_size(uint64_t bytes, const Limits& limits) {
+  if (bytes > static_cast<uint64_t>(limits.file_bytes))
+    fail_limit("file_bytes", "the model has {} bytes, at most {} are allowed", bytes, limits.file_bytes);
+}
+
+void check_versions(const ModelView& m) {
+  if (!m.has_graph) fail(ErrorCode::kInvalidProtobuf, "not a valid ONNX model: it has no graph");
+  if (m.ir_version < 1)
+    fail(ErrorCode::kInvalidGraph, "ir_version is {}, expected 1 to {}", m.ir_version, kNewestIrVersion);
+  if (m.ir_version > kNewestIrVersion)
+    fail(ErrorCode::kFail, "ir_version {} is newer than {}, the newest known one", m.ir_version, kNewestIrVersion);
+  if (m.ir_version >= 3 && m.opsets.empty()) fail(ErrorCode::kInvalidGraph, "the model imports no opset");
+}
+
+void infer(graph::Graph& g, const LoadOptions& options) {
+  ops::InferOptions infer;
+  infer.strict = options.strict;
+  std::string first;
+  int64_t conflicts = 0;
+  infer.on_conflict = [&](const std::string& what) {
+    if (conflicts++ == 0) first = what;
+  };
+  ops::infer_types(g, infer);
+  if (conflicts == 0 || !options.logger) return;
+  const std::string more = conflicts > 1 ? fmt::format(" (and {} more)", conflicts - 1) : std::string();
+  options.logger->log(Severity::kWarning, "{}; the inferred type is used{}", first, more);
+}
+
+/// `file` holds the bytes, or is null when they go away.
+std::unique_ptr<graph::Graph> import(std::string_view bytes, std::shared_ptr<const FileBytes> file,
+                                     ExternalFiles external, const LoadOptions& options) {
+  Decoder d(bytes, options.limits);
+  ModelView m = d.model();
+  check_versions(m);
+  if (!file && !m.functions.empty()) {  // instantiation reads the bytes later
+    file = FileBytes::copy(std::as_bytes(std::span(bytes)));
+    bytes = text_of(file->bytes());
+    d = Decoder(bytes, options.limits);
+    m = d.model();
+  }
+  auto g = std::make_unique<graph::Graph>();
+  graph::ModelInfo& info = g->info;
+  info.ir_version = m.ir_version;
+  info.producer_name = m.producer_name;
+  info.producer_version = m.producer_version;
+  info.domain = m.domain;
+  info.doc_string = m.doc;
+  info.model_version = m.model_version;
+  for (const Entry& e : m.metadata) info.metadata.emplace_back(e.first, e.second);
+  for (size_t i = 0; i < info.metadata.size(); ++i)
+    for (size_t j = 0; j < i && info.metadata.size() < 1000; ++j)
+      if (info.metadata[i].first == info.metadata[j].first)
+        fail(ErrorCode::kInvalidGraph, "metadata key {} occurs twice", quote_name(info.metadata[i].first));
+  info.opsets = import_opsets(m.opsets, options.ops);
+  if (m.ir_version < 3) info.opsets.emplace("", 1);
+
+  const auto library = std::make_shared<FunctionLibrary>(file, bytes, std::move(external), options);
+  g->functions = library->read(d, m.functions, g->symbols());
+  TensorImporter tensors(d, file, library->external());
+  GraphImporter(d, tensors, *library, info.opsets, nullptr, *g).main_graph(m.graph_bytes, m.ir_version);
+  infer(*g, options);
+  return g;
+}
+
+}  // namespace
+
+std::unique_ptr<graph::Graph> load_file(const std::filesystem::path& path, const LoadOptions& options) {
+  const File file = File::open(path);
+  const uint64_t size = file.size();
+  check_size(size, options.limits);
+  const auto bytes = options.weights == Weights::kMapped ? FileBytes::map(file) : FileBytes::read(file, 0, size);
+  const std::filesystem::path dir = path.parent_path().empty() ? "." : path.parent_path();
+  return import(text_of(bytes->bytes()), bytes, ExternalFiles(dir, real_path(path), options), options);
+}
+
+std::unique_ptr<graph::Graph> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options) {
+  check_size(bytes.size(), options.limits);
+  return import(text_of(bytes), nullptr, ExternalFiles(options.external_dir, {}, options), options);
+}
+
+}  // namespace tenon::onnx

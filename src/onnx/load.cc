@@ -1,7 +1,9 @@
 // From a file or bytes to a graph: decode, import, infer types.
 #include "onnx/load.h"
 
-#include <algorithm>
+#include <new>
+#include <set>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -67,11 +69,12 @@ std::unique_ptr<graph::Graph> import(std::string_view bytes, std::shared_ptr<con
   info.domain = m.domain;
   info.doc_string = m.doc;
   info.model_version = m.model_version;
-  for (const Entry& e : m.metadata) info.metadata.emplace_back(e.first, e.second);
-  for (size_t i = 0; i < info.metadata.size(); ++i)
-    for (size_t j = 0; j < i && info.metadata.size() < 1000; ++j)
-      if (info.metadata[i].first == info.metadata[j].first)
-        fail(ErrorCode::kInvalidGraph, "metadata key {} occurs twice", quote_name(info.metadata[i].first));
+  std::set<std::string_view> keys;
+  for (const Entry& e : m.metadata) {
+    if (!keys.insert(e.first).second)
+      fail(ErrorCode::kInvalidGraph, "metadata key {} occurs twice", quote_name(e.first));
+    info.metadata.emplace_back(e.first, e.second);
+  }
   info.opsets = import_opsets(m.opsets, options.ops);
   if (m.ir_version < 3) info.opsets.emplace("", 1);
 
@@ -83,20 +86,36 @@ std::unique_ptr<graph::Graph> import(std::string_view bytes, std::shared_ptr<con
   return g;
 }
 
+/// What the standard library throws becomes an Error: nothing else leaves the loader.
+template <class F>
+std::unique_ptr<graph::Graph> guarded(F f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    fail_out_of_memory(0, "loading a model");
+  } catch (const std::length_error&) {
+    fail_out_of_memory(0, "loading a model");
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<graph::Graph> load_file(const std::filesystem::path& path, const LoadOptions& options) {
-  const File file = File::open(path);
-  const uint64_t size = file.size();
-  check_size(size, options.limits);
-  const auto bytes = options.weights == Weights::kMapped ? FileBytes::map(file) : FileBytes::read(file, 0, size);
-  const std::filesystem::path dir = path.parent_path().empty() ? "." : path.parent_path();
-  return import(text_of(bytes->bytes()), bytes, ExternalFiles(dir, real_path(path), options), options);
+  return guarded([&] {
+    const File file = File::open(path);
+    const uint64_t size = file.size();
+    check_size(size, options.limits);
+    const auto bytes = options.weights == Weights::kMapped ? FileBytes::map(file) : FileBytes::read(file, 0, size);
+    const std::filesystem::path dir = path.parent_path().empty() ? "." : path.parent_path();
+    return import(text_of(bytes->bytes()), bytes, ExternalFiles(dir, real_path(path), options), options);
+  });
 }
 
 std::unique_ptr<graph::Graph> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options) {
-  check_size(bytes.size(), options.limits);
-  return import(text_of(bytes), nullptr, ExternalFiles(options.external_dir, {}, options), options);
+  return guarded([&] {
+    check_size(bytes.size(), options.limits);
+    return import(text_of(bytes), nullptr, ExternalFiles(options.external_dir, {}, options), options);
+  });
 }
 
 }  // namespace tenon::onnx

@@ -63,8 +63,7 @@ endfunction()
 set(TENON_FLAGS_portable "")
 set(TENON_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi2)
 set(TENON_FLAGS_avx512 ${TENON_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd)
-set(TENON_FLAGS_avx512vnni ${TENON_FLAGS_avx512} -mavx512vnni -mavx512bf16 -mavx512vbmi -mavx512ifma -mavx512bitalg
-    -mavx512vbmi2 -mavx512vpopcntdq -mgfni -mvaes -mvpclmulqdq)
+set(TENON_FLAGS_avx512vnni ${TENON_FLAGS_avx512} -mavx512vnni)  # all that detected_isa() asks for
 
 # tenon_simd_<isa>: every src/kernels/simd/*.cc once per ISA with -DTENON_ISA=<isa>; foo_avx2.cc for avx2 only.
 function(tenon_add_simd)
@@ -79,7 +78,7 @@ function(tenon_add_simd)
     endforeach()
     if(mine)
       tenon_add_objects(tenon_simd_${isa} ${mine})
-      target_compile_options(tenon_simd_${isa} PRIVATE $<$<CONFIG:Release>:-O3> ${TENON_FLAGS_${isa}})
+      target_compile_options(tenon_simd_${isa} PRIVATE -ffp-contract=off $<$<CONFIG:Release>:-O3> ${TENON_FLAGS_${isa}})
       target_compile_definitions(tenon_simd_${isa} PRIVATE TENON_ISA=${isa})
     endif()
   endforeach()

@@ -165,9 +165,9 @@ ActivationRow activation_row(Activation f, const KernelTable&) {
   switch (f) {
     ROW(kNone)
     ROW(kRelu)
-    ROW(kClip)
-    ROW(kLeakyRelu) ROW(kElu) ROW(kSelu) ROW(kCelu) ROW(kThresholdedRelu) ROW(kSigmoid) ROW(kHardSigmoid) ROW(kTanh)
-        ROW(kGeluErf) ROW(kGeluTanh) ROW(kQuickGelu) ROW(kSilu) ROW(kHardSwish) ROW(kSoftplus) ROW(kSoftsign) ROW(kMish)
+    ROW(kClip) ROW(kLeakyRelu) ROW(kElu) ROW(kSelu) ROW(kCelu) ROW(kThresholdedRelu) ROW(kSigmoid) ROW(kHardSigmoid)
+        ROW(kTanh) ROW(kGeluErf) ROW(kGeluTanh) ROW(kQuickGelu) ROW(kSilu) ROW(kHardSwish) ROW(kSoftplus) ROW(kSoftsign)
+            ROW(kMish)
   }
 #undef ROW
   return nullptr;
@@ -180,9 +180,8 @@ UnaryRow unary_row(Unary f, const KernelTable&) {
   switch (f) {
     ROW(kAbs)
     ROW(kNeg)
-    ROW(kFloor)
-    ROW(kCeil) ROW(kRound) ROW(kTrunc) ROW(kSign) ROW(kSqrt) ROW(kRsqrt) ROW(kReciprocal) ROW(kSquare) ROW(kExp)
-        ROW(kExpm1) ROW(kLog) ROW(kLog1p) ROW(kErf) ROW(kTanh) ROW(kSin) ROW(kCos)
+    ROW(kFloor) ROW(kCeil) ROW(kRound) ROW(kTrunc) ROW(kSign) ROW(kSqrt) ROW(kRsqrt) ROW(kReciprocal) ROW(kSquare)
+        ROW(kExp) ROW(kExpm1) ROW(kLog) ROW(kLog1p) ROW(kErf) ROW(kTanh) ROW(kSin) ROW(kCos)
   }
 #undef ROW
   return nullptr;
@@ -236,52 +235,6 @@ void requantize_row(const int32_t* acc, int8_t* out, int64_t n, const float* sca
 }
 
 // ---- GEMM
-
-size_t packed_b_bytes(int64_t k, int64_t n, const KernelTable&) { return static_cast<size_t>(k * n) * sizeof(float); }
-void pack_b(const float* b, int64_t b_row, int64_t b_col, int64_t k, int64_t n, void* dst, const KernelTable&) {
-  float* d = static_cast<float*>(dst);
-  for (int64_t p = 0; p < k; ++p)
-    for (int64_t j = 0; j < n; ++j) d[p * n + j] = b[p * b_row + j * b_col];
-}
-void gemm(const GemmArgs& g, const Parallel& par, const KernelTable&) {
-  const float* b = g.packed_b ? static_cast<const float*>(g.packed_b) : g.b;
-  const int64_t b_row = g.packed_b ? g.n : g.b_row, b_col = g.packed_b ? 1 : g.b_col;
-  const Epilogue& e = g.epilogue;
-  par.loop(g.m, static_cast<double>(g.n * g.k) / 4, [&](int64_t i0, int64_t i1) {
-    for (int64_t i = i0; i < i1; ++i)
-      for (int64_t j = 0; j < g.n; ++j) {
-        float s = 0;
-        for (int64_t p = 0; p < g.k; ++p) s += g.a[i * g.a_row + p * g.a_col] * b[p * b_row + j * b_col];
-        s *= g.alpha;
-        float& c = g.c[i * g.ldc + j];
-        if (g.beta != 0) s += g.beta * c;
-        if (e.bias_kind != BiasKind::kNone) s += e.bias[e.bias_kind == BiasKind::kPerRow ? i : j];
-        if (e.residual) s += e.residual[i * e.residual_ld + j];
-        c = activate(e.activation, s, e.p0, e.p1);
-      }
-  });
-}
-void gemm_batched(const GemmArgs& args, const GemmBatch& batch, const Parallel& par, const KernelTable& table) {
-  for (int64_t i = 0; i < batch.count; ++i) {
-    GemmArgs g = args;
-    g.a += i * batch.a_stride;
-    if (g.b) g.b += i * batch.b_stride;
-    g.c += i * batch.c_stride;
-    if (g.epilogue.residual) g.epilogue.residual += i * batch.c_stride;
-    gemm(g, par, table);
-  }
-}
-void gemm_batched(const GemmArgs& args, const GemmOffsets& o, const Parallel& par, const KernelTable& table) {
-  for (int64_t i = 0; i < o.count; ++i) {
-    GemmArgs g = args;
-    const int64_t c = o.c ? o.c[i] : i * args.m * args.ldc;
-    if (o.a) g.a += o.a[i];
-    if (o.b && g.b) g.b += o.b[i];
-    g.c += c;
-    if (g.epilogue.residual) g.epilogue.residual += c;
-    gemm(g, par, table);
-  }
-}
 
 template <class T>
 void gemm_generic(const GenericGemm<T>& g, const Parallel& par) {

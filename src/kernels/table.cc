@@ -3,9 +3,31 @@
 
 namespace tenon::kernels {
 
+namespace portable {
+extern const KernelTable kTable;
+}
+namespace avx2 {
+extern const KernelTable kTable;
+}
+namespace avx512 {
+extern const KernelTable kTable;
+}
+namespace avx512vnni {
+extern const KernelTable kTable;
+}
+
 const KernelTable& kernels_for(Isa isa) {
-  static const KernelTable tables[] = {{Isa::kPortable}, {Isa::kAvx2}, {Isa::kAvx512}, {Isa::kAvx512Vnni}};
-  return tables[static_cast<int>(isa)];
+#if defined(TENON_HAVE_ISA_AVX512VNNI)
+  if (isa >= Isa::kAvx512Vnni) return avx512vnni::kTable;
+#endif
+#if defined(TENON_HAVE_ISA_AVX512)
+  if (isa >= Isa::kAvx512) return avx512::kTable;
+#endif
+#if defined(TENON_HAVE_ISA_AVX2)
+  if (isa >= Isa::kAvx2) return avx2::kTable;
+#endif
+  static_cast<void>(isa);
+  return portable::kTable;
 }
 
 const KernelTable& kernels() {

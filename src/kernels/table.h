@@ -1,14 +1,13 @@
 // KernelTable: the kernels of one instruction set as function pointers, and the choice of a table.
 #pragma once
-#include <cstdint>
-
 #include "base/cpu.h"
-#include "kernels/rows.h"
+#include "kernels/gemm_tiles.h"
 
 namespace tenon::kernels {
 
 struct KernelTable {
-  Isa isa = Isa::kPortable;
+  Isa isa;
+  const GemmTiles* gemm;
 };
 
 /// The table of active_isa(); what every kernel call uses unless it is given another one.

@@ -1,0 +1,22 @@
+// The kernel table of the instruction set that this file is compiled for.
+#include "kernels/table.h"
+
+namespace tenon::kernels::TENON_ISA {
+
+extern const GemmTiles kGemm;
+
+extern const KernelTable kTable;
+const KernelTable kTable = {
+#if defined(__AVX512VNNI__)
+    .isa = Isa::kAvx512Vnni,
+#elif defined(__AVX512F__)
+    .isa = Isa::kAvx512,
+#elif defined(__AVX2__)
+    .isa = Isa::kAvx2,
+#else
+    .isa = Isa::kPortable,
+#endif
+    .gemm = &kGemm,
+};
+
+}  // namespace tenon::kernels::TENON_ISA

@@ -165,9 +165,9 @@ ActivationRow activation_row(Activation f, const KernelTable&) {
   switch (f) {
     ROW(kNone)
     ROW(kRelu)
-    ROW(kClip) ROW(kLeakyRelu) ROW(kElu) ROW(kSelu) ROW(kCelu) ROW(kThresholdedRelu) ROW(kSigmoid) ROW(kHardSigmoid)
-        ROW(kTanh) ROW(kGeluErf) ROW(kGeluTanh) ROW(kQuickGelu) ROW(kSilu) ROW(kHardSwish) ROW(kSoftplus) ROW(kSoftsign)
-            ROW(kMish)
+    ROW(kClip)
+    ROW(kLeakyRelu) ROW(kElu) ROW(kSelu) ROW(kCelu) ROW(kThresholdedRelu) ROW(kSigmoid) ROW(kHardSigmoid) ROW(kTanh)
+        ROW(kGeluErf) ROW(kGeluTanh) ROW(kQuickGelu) ROW(kSilu) ROW(kHardSwish) ROW(kSoftplus) ROW(kSoftsign) ROW(kMish)
   }
 #undef ROW
   return nullptr;
@@ -180,8 +180,9 @@ UnaryRow unary_row(Unary f, const KernelTable&) {
   switch (f) {
     ROW(kAbs)
     ROW(kNeg)
-    ROW(kFloor) ROW(kCeil) ROW(kRound) ROW(kTrunc) ROW(kSign) ROW(kSqrt) ROW(kRsqrt) ROW(kReciprocal) ROW(kSquare)
-        ROW(kExp) ROW(kExpm1) ROW(kLog) ROW(kLog1p) ROW(kErf) ROW(kTanh) ROW(kSin) ROW(kCos)
+    ROW(kFloor)
+    ROW(kCeil) ROW(kRound) ROW(kTrunc) ROW(kSign) ROW(kSqrt) ROW(kRsqrt) ROW(kReciprocal) ROW(kSquare) ROW(kExp)
+        ROW(kExpm1) ROW(kLog) ROW(kLog1p) ROW(kErf) ROW(kTanh) ROW(kSin) ROW(kCos)
   }
 #undef ROW
   return nullptr;

@@ -1,0 +1,258 @@
+// fp32 GEMM against plain loops: every ISA, every path, tails, strides, epilogues, batches, thread counts.
+#include "kernels/gemm.h"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/gemm_generic.h"
+#include "support/kernel_data.h"
+#include "support/reference/reference.h"
+
+namespace tenon::kernels::gemm_test {
+namespace {
+
+using test::each_table;
+using test::expect_same_bits;
+using test::Guarded;
+using test::random_floats;
+
+struct Case {
+  int64_t m, n, k;
+  enum B { kPacked, kRows, kColumns, kStrided } b = kPacked;
+  bool a_transposed = false;
+  float alpha = 1, beta = 0;
+  BiasKind bias = BiasKind::kNone;
+  bool residual = false;
+  Activation activation = Activation::kNone;
+};
+
+std::string name(const Case& c) {
+  return fmt::format("m={} n={} k={} b={} at={} alpha={} beta={} bias={} residual={} act={}", c.m, c.n, c.k,
+                     static_cast<int>(c.b), c.a_transposed, c.alpha, c.beta, static_cast<int>(c.bias), c.residual,
+                     static_cast<int>(c.activation));
+}
+
+void check(const Case& c, const KernelTable& table) {
+  SCOPED_TRACE(name(c));
+  const int64_t pad_c = 3, step = c.b == Case::kStrided ? 2 : 1;
+  auto a = random_floats(c.m * c.k, 1), b = random_floats(c.k * c.n * step, 2);
+  auto bias = random_floats(std::max(c.m, c.n), 3), residual = random_floats(c.m * c.n, 4);
+  const int64_t ldc = c.n + pad_c;
+  auto initial = random_floats(c.m > 0 ? (c.m - 1) * ldc + c.n : 0, 5);
+  Guarded<float> out(initial.size());
+  GemmArgs g;
+  g.m = c.m, g.n = c.n, g.k = c.k;
+  g.a = a.data(), g.a_row = c.a_transposed ? 1 : c.k, g.a_col = c.a_transposed ? c.m : 1;
+  g.b = b.data();
+  g.b_row = c.b == Case::kColumns ? 1 : c.n * step, g.b_col = c.b == Case::kColumns ? c.k : step;
+  g.c = initial.data(), g.ldc = ldc;
+  g.alpha = c.alpha, g.beta = c.beta;
+  g.epilogue.bias = bias.data(), g.epilogue.bias_kind = c.bias;
+  if (c.residual) g.epilogue.residual = residual.data(), g.epilogue.residual_ld = c.n;
+  g.epilogue.activation = c.activation, g.epilogue.p0 = -0.5f, g.epilogue.p1 = 0.75f;
+  const auto want = reference::gemm(g);
+
+  std::vector<float> store(packed_b_bytes(c.k, c.n, table) / 4 + 16);
+  if (c.b == Case::kPacked) {
+    void* dst = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(store.data()) + 63) / 64 * 64);
+    pack_b(g.b, g.b_row, g.b_col, c.k, c.n, dst, table);
+    g.packed_b = dst;
+    g.b = nullptr;
+  }
+  g.c = out.data();
+  expect_same_bits<float>(out, [&](const Parallel& par) {
+    std::memcpy(out.data(), initial.data(), out.bytes());
+    gemm(g, par, table);
+  });
+  size_t i = 0;
+  for (int64_t r = 0; r < c.m; ++r)
+    for (int64_t j = 0; j < ldc && r * ldc + j < out.size(); ++j) {
+      if (j >= c.n) {
+        ASSERT_EQ(out[r * ldc + j], initial[r * ldc + j]) << "wrote beyond row " << r;
+        continue;
+      }
+      const double bound = 1e-6 * want.magnitude[i] + 1e-6;
+      ASSERT_NEAR(out[r * ldc + j], want.value[i], bound) << "row " << r << " column " << j;
+      ++i;
+    }
+}
+
+TEST(Gemm, ShapesAndPaths) {
+  each_table([](const KernelTable& t) {
+    for (int64_t m : {1, 2, 5, 6, 7, 13, 50})
+      for (int64_t n : {1, 4, 15, 16, 17, 63, 64, 65, 130})
+        for (int64_t k : {0, 1, 3, 64, 257})
+          for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns}) {
+            check({m, n, k, b}, t);
+            if (testing::Test::HasFatalFailure()) return;
+          }
+  });
+}
+
+TEST(Gemm, LargerThanEveryBlock) {
+  each_table([](const KernelTable& t) {
+    for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns, Case::kStrided}) {
+      check({401, 600, 530, b}, t);
+      check({200, 70, 300, b, true}, t);
+      check({1, 2500, 260, b, true}, t);
+      check({3, 1100, 513, b}, t);
+    }
+  });
+}
+
+TEST(Gemm, EmptyIsFine) {
+  each_table([](const KernelTable& t) {
+    for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns}) {
+      check({0, 5, 3, b}, t);
+      check({5, 0, 3, b}, t);
+      check({4, 5, 0, b, false, 1, 0.5f, BiasKind::kPerColumn}, t);
+    }
+  });
+}
+
+TEST(Gemm, ScalesBiasesResidualsActivations) {
+  each_table([](const KernelTable& t) {
+    for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns, Case::kStrided})
+      for (int64_t m : {1, 9, 100})
+        for (int64_t k : {20, 300}) {
+          check({m, 70, k, b, true, 0.5f, 0}, t);
+          check({m, 70, k, b, false, 0.5f, -2}, t);
+          check({m, 70, k, b, false, 1, 1, BiasKind::kPerColumn}, t);
+          check({m, 70, k, b, false, 1, 0, BiasKind::kPerRow, true, Activation::kRelu}, t);
+          check({m, 37, k, b, false, 1, 0, BiasKind::kPerColumn, true, Activation::kClip}, t);
+          check({m, 37, k, b, false, 1, 0.5f, BiasKind::kPerColumn, true, Activation::kGeluErf}, t);
+          check({m, 37, k, b, false, 1, 0, BiasKind::kNone, false, Activation::kSilu}, t);
+        }
+  });
+}
+
+TEST(Gemm, NanAndInfinityReachTheirRowsOnly) {
+  each_table([](const KernelTable& t) {
+    for (int64_t m : {1, 20}) {
+      const int64_t n = 33, k = 40;
+      Guarded<float> a(m * k, 1.f), b(k * n, 1.f), c(m * n);
+      a[(m - 1) * k + 7] = std::numeric_limits<float>::quiet_NaN();
+      b[5 * n + 32] = std::numeric_limits<float>::infinity();
+      GemmArgs g;
+      g.m = m, g.n = n, g.k = k, g.a = a.data(), g.a_row = k, g.b = b.data(), g.b_row = n, g.c = c.data(), g.ldc = n;
+      g.epilogue.activation = Activation::kRelu;
+      gemm(g, {}, t);
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          const float v = c[i * n + j];
+          if (i == m - 1)
+            EXPECT_TRUE(std::isnan(v)) << i << ' ' << j;
+          else if (j == 32)
+            EXPECT_TRUE(std::isinf(v)) << i << ' ' << j;
+          else
+            EXPECT_EQ(v, static_cast<float>(k));
+        }
+    }
+  });
+}
+
+TEST(Gemm, BetaZeroDoesNotReadC) {
+  each_table([](const KernelTable& t) {
+    for (int64_t m : {1, 7}) {
+      Guarded<float> a(m * 300, 1.f), b(300 * 5, 1.f), c(m * 5, std::numeric_limits<float>::quiet_NaN());
+      GemmArgs g;
+      g.m = m, g.n = 5, g.k = 300, g.a = a.data(), g.a_row = 300, g.b = b.data(), g.b_row = 5, g.c = c.data(),
+      g.ldc = 5;
+      gemm(g, {}, t);
+      for (float v : c) EXPECT_EQ(v, 300.f);
+    }
+  });
+}
+
+TEST(Gemm, ResidualMayBeTheResult) {
+  each_table([](const KernelTable& t) {
+    Guarded<float> a(4 * 300, 1.f), b(300 * 20, 1.f), c(80, 2.f);
+    GemmArgs g;
+    g.m = 4, g.n = 20, g.k = 20, g.a = a.data(), g.a_row = 300, g.b = b.data(), g.b_row = 20, g.c = c.data(),
+    g.ldc = 20;
+    g.epilogue.residual = c.data(), g.epilogue.residual_ld = 20;
+    gemm(g, {}, t);
+    for (float v : c) EXPECT_EQ(v, 22.f);
+  });
+}
+
+void check_batch(const GemmArgs& args, const GemmBatch& batch, int64_t c_size, const KernelTable& table) {
+  Guarded<float> out(c_size);
+  GemmArgs g = args;
+  g.c = out.data();
+  expect_same_bits<float>(out, [&](const Parallel& par) { gemm_batched(g, batch, par, table); });
+  std::vector<int64_t> ao, bo, co;
+  for (int64_t i = 0; i < batch.count; ++i) {
+    GemmArgs one = g;
+    one.a += i * batch.a_stride, one.b += i * batch.b_stride, one.c += i * batch.c_stride;
+    if (one.epilogue.residual) one.epilogue.residual += i * batch.c_stride;
+    const auto want = reference::gemm(one);
+    for (int64_t e = 0; e < g.m * g.n; ++e)
+      ASSERT_NEAR(one.c[e / g.n * g.ldc + e % g.n], want.value[static_cast<size_t>(e)],
+                  1e-6 * want.magnitude[static_cast<size_t>(e)] + 1e-6)
+          << "product " << i << " element " << e;
+    ao.push_back(i * batch.a_stride), bo.push_back(i * batch.b_stride), co.push_back(i * batch.c_stride);
+  }
+  Guarded<float> by_offsets(c_size);
+  g.c = by_offsets.data();
+  gemm_batched(g, GemmOffsets{batch.count, ao.data(), bo.data(), co.data()}, {}, table);
+  for (int64_t i = 0; i < c_size; ++i) ASSERT_NEAR(by_offsets[i], out[i], 1e-4);
+}
+
+TEST(Gemm, Batches) {
+  each_table([](const KernelTable& t) {
+    for (int64_t m : {1, 9, 128}) {
+      const int64_t n = 48, k = 64, count = 5;
+      auto a = random_floats(count * m * k, 1), b = random_floats(count * k * n, 2),
+           r = random_floats(count * m * n, 3);
+      GemmArgs g;
+      g.m = m, g.n = n, g.k = k, g.a = a.data(), g.a_row = k, g.b = b.data(), g.b_row = n, g.ldc = n;
+      check_batch(g, {count, m * k, k * n, m * n}, count * m * n, t);
+      check_batch(g, {count, m * k, 0, m * n}, count * m * n, t);
+      g.epilogue.residual = r.data(), g.epilogue.residual_ld = n;
+      check_batch(g, {count, 0, k * n, m * n}, count * m * n, t);
+      g.b_row = 1, g.b_col = k;
+      check_batch(g, {count, m * k, k * n, m * n}, count * m * n, t);
+    }
+  });
+}
+
+template <class T>
+void check_generic() {
+  for (int64_t m : {0, 1, 5, 70})
+    for (int64_t n : {1, 3, 40})
+      for (int64_t k : {0, 1, 7, 300})
+        for (bool transposed : {false, true}) {
+          test::Random random;
+          std::vector<T> a(static_cast<size_t>(m * k + 1)), b(static_cast<size_t>(k * n + 1)),
+              c(static_cast<size_t>(m * n + 1), T(3));
+          for (T& v : a) v = static_cast<T>(random.below(200) - 100);
+          for (T& v : b) v = static_cast<T>(random.below(200) - 100);
+          GenericGemm<T> g;
+          g.m = m, g.n = n, g.k = k, g.a = a.data(), g.b = b.data(), g.c = c.data(), g.ldc = n;
+          g.a_row = transposed ? 1 : k, g.a_col = transposed ? m : 1;
+          g.b_row = transposed ? 1 : n, g.b_col = transposed ? k : 1;
+          g.alpha = T(2), g.beta = T(5);
+          gemm_generic(g, test::parallels()[1]);
+          for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j) {
+              T s = 0;
+              for (int64_t p = 0; p < k; ++p)
+                s += a[static_cast<size_t>(i * g.a_row + p * g.a_col)] *
+                     b[static_cast<size_t>(p * g.b_row + j * g.b_col)];
+              ASSERT_EQ(c[static_cast<size_t>(i * n + j)], T(2) * s + T(15)) << i << ' ' << j;
+            }
+          ASSERT_EQ(c.back(), T(3));
+        }
+}
+
+TEST(GemmGeneric, ExactOnWholeNumbers) {
+  check_generic<double>();
+  check_generic<int32_t>();
+  check_generic<uint32_t>();
+  check_generic<int64_t>();
+  check_generic<uint64_t>();
+}
+
+}  // namespace
+}  // namespace tenon::kernels::gemm_test

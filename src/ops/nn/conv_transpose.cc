@@ -1,0 +1,150 @@
+// ConvTranspose: Y(n, m, i stride + k dilation - pad) += W(c, m, k) X(n, c, i), plus B(m).
+#include "kernels/rows.h"
+#include "kernels/table.h"
+#include "ops/infer.h"
+#include "ops/kernel.h"
+#include "ops/nn/plain_conv.h"
+#include "ops/staging.h"
+#include "ops/type_sets.h"
+#include "ops/window.h"
+
+namespace tenon::ops::conv_transpose {
+namespace {
+
+/// The window plus what only the transposed form has.
+struct Form : Window {
+  Dims output_padding, output_shape;
+
+  Form(const graph::Attrs& attrs, size_t axes, std::span<const int64_t> kernel) : Window(attrs, axes, kernel) {
+    const auto padding = attrs.get_ints("output_padding");
+    output_padding = padding.empty() ? Dims(axes, 0) : Dims(padding);
+    if (output_padding.size() != axes)
+      fail("attribute output_padding: {} entries, expected {}", output_padding.size(), axes);
+    for (int64_t p : output_padding)
+      if (p < 0 || p >= int64_t{1} << 31) fail("attribute output_padding: {} found, expected at least 0", p);
+    auto shape = attrs.get_ints("output_shape");
+    if (shape.size() == axes + 2) shape = shape.subspan(2);  // opset 1 models give all dims
+    if (!shape.empty() && shape.size() != axes)
+      fail("attribute output_shape: {} entries, expected {}", shape.size(), axes);
+    for (int64_t s : shape)
+      if (s < 0) fail("attribute output_shape: {} found, expected at least 0", s);
+    output_shape = Dims(shape);
+  }
+  /// Extent before padding is cut away.
+  int64_t full(Symbols& s, size_t i, int64_t in) const {
+    const int64_t reach = s.add(s.mul(s.sub(kernel[i], 1), dilation[i]), 1);
+    return s.add(s.add(s.mul(s.sub(in, 1), stride[i]), reach), output_padding[i]);
+  }
+  int64_t extent(Symbols& s, size_t i, int64_t in) const {
+    if (!output_shape.empty()) return output_shape[i];
+    if (auto_pad == AutoPad::kSameUpper || auto_pad == AutoPad::kSameLower) return s.mul(in, stride[i]);
+    const int64_t n = s.sub(full(s, i, in), begin[i] + end[i]);
+    if (!is_symbol(n) && n < 0) fail("spatial axis {}: pads leave an extent of {}", i, n);
+    return n;
+  }
+  int64_t pad(size_t i, int64_t in, int64_t out) const {
+    const bool same = auto_pad == AutoPad::kSameUpper || auto_pad == AutoPad::kSameLower;
+    if (output_shape.empty() && !same) return begin[i];
+    const int64_t cut = (in - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 + output_padding[i] - out;
+    if (cut <= 0) return 0;
+    return auto_pad == AutoPad::kSameUpper ? cut / 2 : cut - cut / 2;
+  }
+};
+
+void infer(InferContext& c) {
+  const int64_t groups = c.attrs().get_int("group", 1);
+  if (groups < 1) fail("attribute group: {} found, expected at least 1", groups);
+  if (!c.has_rank(0) || !c.has_rank(1)) return c.set_unranked(0, c.dtype(0));
+  const Dims &x = c.dims(0), &w = c.dims(1);
+  if (x.size() < 3) fail("X has rank {}, expected at least 3 (batch, channels, spatial dims)", x.size());
+  expect_rank(c, 1, x.size());
+  expect_equal(c, x[1], w[0], "channels of X and W");
+  if (!is_symbol(w[0]) && w[0] % groups != 0)
+    fail("X has {} channels, expected a multiple of group = {}", w[0], groups);
+  Dims out{x[0], c.sym.mul(w[1], groups)};
+  if (c.has_rank(2)) {
+    expect_rank(c, 2, 1);
+    expect_equal(c, c.dims(2)[0], out[1], "bias and output channels");
+  }
+  const Form f(c.attrs(), x.size() - 2, std::span<const int64_t>(w).subspan(2));
+  for (size_t i = 0; i + 2 < x.size(); ++i) out.push_back(f.extent(c.sym, i, x[i + 2]));
+  c.set(0, c.dtype(0), std::move(out));
+}
+
+class Kernel final : public ops::Kernel {
+ public:
+  explicit Kernel(const NodeInfo& info)
+      : attrs_(info.attrs), groups_(info.attrs.get_int("group", 1)), table_(kernels::kernels_for(info.isa)) {}
+
+  void run(KernelContext& c) const override {
+    const TensorRef &x = c.input(0), &w = c.input(1), &y = c.output(0);
+    if (y.count == 0) return;
+    const Form f(attrs_, x.rank - 2, w.dims().subspan(2));
+    if (y.dtype == DType::kDouble)
+      return run_plain(c, f, x.as<double>(), w.as<double>(), c.has_input(2) ? c.input(2).as<double>() : nullptr,
+                       y.out<double>());
+    const F32Result out(c, y, table_);
+    const float *xf = load_f32(c, 0, table_), *wf = load_f32(c, 1, table_), *bias = load_f32(c, 2, table_);
+    if (f.axes() <= kernels::kMaxSpatial && x.count > 0) {
+      kernels::ConvArgs a;
+      a.shape.batch = x.dim[0];
+      a.shape.in_channels = x.dim[1];
+      a.shape.out_channels = y.dim[1];
+      a.shape.groups = groups_;
+      set_spatial(a.shape, f, x.dims(), y.dims());
+      for (size_t i = 0; i < f.axes(); ++i) a.shape.pad[i] = f.pad(i, x.dim[i + 2], y.dim[i + 2]);
+      a.x = xf, a.w = wf, a.y = out.data();
+      a.epilogue.bias = bias;
+      if (bias) a.epilogue.bias_kind = kernels::BiasKind::kPerRow;
+      char* scratch = c.scratch(static_cast<int64_t>(kernels::conv_transpose_scratch(a.shape)));
+      kernels::conv_transpose(a, scratch, c.par, table_);
+    } else {
+      run_plain(c, f, xf, wf, bias, out.data());
+    }
+    out.store(c);
+  }
+
+ private:
+  template <class T>
+  void run_plain(KernelContext& c, const Form& f, const T* x, const T* w, const T* bias, T* y) const {
+    const std::span<const int64_t> in = c.input(0).dims(), out = c.output(0).dims();
+    PlainConv<T> p;
+    p.transposed = true;
+    p.batch = in[0];
+    p.in_channels = in[1];
+    p.out_channels = out[1];
+    p.groups = groups_;
+    p.in = Dims(in.subspan(2));
+    p.out = Dims(out.subspan(2));
+    p.kernel = f.kernel;
+    p.stride = f.stride;
+    p.dilation = f.dilation;
+    for (size_t i = 0; i < f.axes(); ++i) p.pad.push_back(f.pad(i, in[i + 2], out[i + 2]));
+    p.x = x, p.w = w, p.bias = bias, p.y = y;
+    p.run(c.par);
+  }
+
+  graph::Attrs attrs_;
+  int64_t groups_;
+  const kernels::KernelTable& table_;
+};
+
+constexpr Port kIn1[] = {{"X", kOldFloatSet}, {"W", kOldFloatSet}, {"B", kOldFloatSet, "T", PortUse::kOptional}};
+constexpr Port kIn22[] = {{"X", kFloatSet}, {"W", kFloatSet}, {"B", kFloatSet, "T", PortUse::kOptional}};
+constexpr Port kOut1[] = {{"Y", kOldFloatSet}}, kOut22[] = {{"Y", kFloatSet}};
+constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
+                              optional_attr("dilations", AttrKind::kInts),
+                              int_attr("group", 1),
+                              optional_attr("kernel_shape", AttrKind::kInts),
+                              optional_attr("output_padding", AttrKind::kInts),
+                              optional_attr("output_shape", AttrKind::kInts),
+                              optional_attr("pads", AttrKind::kInts),
+                              optional_attr("strides", AttrKind::kInts)};
+constexpr OpDef kOps[] = {
+    {"ConvTranspose", "", 1, 10, kIn1, kOut1, kAttrs, infer, make<Kernel>},
+    {"ConvTranspose", "", 11, 21, kIn1, kOut1, kAttrs, infer, make<Kernel>},
+    {"ConvTranspose", "", 22, 0, kIn22, kOut22, kAttrs, infer, make<Kernel>},
+};
+}  // namespace
+TENON_OPS(kOps)
+}  // namespace tenon::ops::conv_transpose

@@ -1,4 +1,4 @@
-// fp32 staging: float16 and bfloat16 tensors are computed as fp32 in scratch memory.
+// Staging: tensors of other number types are computed as fp32 (float16, bfloat16) or double, in scratch memory.
 #pragma once
 #include "kernels/epilogue.h"
 #include "ops/kernel.h"
@@ -7,23 +7,35 @@ namespace tenon::ops {
 
 constexpr bool is_half(DType t) { return t == DType::kFloat16 || t == DType::kBFloat16; }
 
-/// Contents of a float, float16 or bfloat16 tensor as fp32: its own memory, or a copy in scratch.
-const float* load_f32(KernelContext& c, const TensorRef& t, const kernels::KernelTable& table);
+/// Contents of a numeric or bool tensor as T (float or double): the tensor's own memory, or a copy in scratch.
+template <class T>
+const T* load_as(KernelContext& c, const TensorRef& t, const kernels::KernelTable& table);
 /// Operand i, or null when it is missing.
-const float* load_f32(KernelContext& c, size_t i, const kernels::KernelTable& table);
+template <class T>
+const T* load_as(KernelContext& c, size_t i, const kernels::KernelTable& table) {
+  return c.has_input(i) ? load_as<T>(c, c.input(i), table) : nullptr;
+}
+inline const float* load_f32(KernelContext& c, const TensorRef& t, const kernels::KernelTable& table) {
+  return load_as<float>(c, t, table);
+}
+inline const float* load_f32(KernelContext& c, size_t i, const kernels::KernelTable& table) {
+  return load_as<float>(c, i, table);
+}
 
-/// A float, float16 or bfloat16 result as fp32: its own memory, or scratch that store() rounds into it.
-class F32Result {
+/// A float, double, float16 or bfloat16 result as T: its own memory, or scratch that store() rounds into it.
+template <class T>
+class ResultAs {
  public:
-  F32Result(KernelContext& c, const TensorRef& t, const kernels::KernelTable& table);
-  float* data() const { return data_; }
+  ResultAs(KernelContext& c, const TensorRef& t, const kernels::KernelTable& table);
+  T* data() const { return data_; }
   void store(KernelContext& c) const;
 
  private:
   TensorRef t_;
-  float* data_;
+  T* data_;
   const kernels::KernelTable& table_;
 };
+using F32Result = ResultAs<float>;
 
 /// Constant float, float16 or bfloat16 tensor as fp32 (the same handle when it is fp32; empty when `v` is).
 Value f32_constant(const Value& v, const kernels::KernelTable& table);

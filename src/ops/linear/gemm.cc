@@ -5,8 +5,8 @@
 #include "kernels/gemm_half.h"
 #include "kernels/table.h"
 #include "kernels/transpose.h"
+#include "ops/move.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::gemm {
 namespace {

@@ -4,8 +4,8 @@
 #include "kernels/gemm_generic.h"
 #include "kernels/gemm_half.h"
 #include "kernels/table.h"
+#include "ops/move.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::matmul {
 namespace {

@@ -1,9 +1,9 @@
 // AveragePool: mean of each window, over the positions inside X or (count_include_pad) inside the padded X.
 #include "kernels/rows.h"
 #include "kernels/table.h"
+#include "ops/move.h"
 #include "ops/nn/pool.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::average_pool {
 namespace {

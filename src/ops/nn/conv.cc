@@ -3,9 +3,9 @@
 
 #include "kernels/rows.h"
 #include "kernels/table.h"
+#include "ops/move.h"
 #include "ops/nn/plain_conv.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::conv {
 namespace {

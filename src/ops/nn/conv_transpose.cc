@@ -3,9 +3,9 @@
 #include "kernels/table.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
+#include "ops/move.h"
 #include "ops/nn/plain_conv.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 #include "ops/window.h"
 
 namespace tenon::ops::conv_transpose {

@@ -7,8 +7,8 @@
 #include "kernels/table.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
+#include "ops/move.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::global_pool {
 namespace {

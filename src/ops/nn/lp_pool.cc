@@ -3,9 +3,9 @@
 
 #include "kernels/rows.h"
 #include "kernels/table.h"
+#include "ops/move.h"
 #include "ops/nn/pool.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::lp_pool {
 namespace {

@@ -3,9 +3,9 @@
 
 #include "kernels/rows.h"
 #include "kernels/table.h"
+#include "ops/move.h"
 #include "ops/nn/pool.h"
 #include "ops/staging.h"
-#include "ops/type_sets.h"
 
 namespace tenon::ops::max_pool {
 namespace {
@@ -67,7 +67,6 @@ class Kernel final : public ops::Kernel {
 
 constexpr DTypeSet kSet12 = kOldFloatSet | dtype_set({DType::kInt8, DType::kUint8});
 constexpr DTypeSet kSet22 = kSet12 | kFloatSet;
-constexpr DTypeSet kInt64Set = dtype_bit(DType::kInt64);
 constexpr Port kIn1[] = {{"X", kOldFloatSet}}, kIn12[] = {{"X", kSet12}}, kIn22[] = {{"X", kSet22}};
 constexpr Port kOut1[] = {{"Y", kOldFloatSet}};
 constexpr Port kOut8[] = {{"Y", kOldFloatSet}, {"Indices", kInt64Set, "I", PortUse::kOptional}};

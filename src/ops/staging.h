@@ -2,10 +2,9 @@
 #pragma once
 #include "kernels/epilogue.h"
 #include "ops/kernel.h"
+#include "ops/map.h"
 
 namespace tenon::ops {
-
-constexpr bool is_half(DType t) { return t == DType::kFloat16 || t == DType::kBFloat16; }
 
 /// Contents of a numeric or bool tensor as T (float or double): the tensor's own memory, or a copy in scratch.
 template <class T>

@@ -1,0 +1,61 @@
+// Loop: runs the body up to M times while its condition holds; carried values, then scan outputs stacked by iteration.
+#include "ops/carried.h"
+#include "ops/move.h"
+
+namespace tenon::ops::loop {
+namespace {
+
+void infer(InferContext& c) {
+  for (size_t i = 0; i < 2; ++i)
+    if (c.has_rank(i)) expect_equal(c, c.sym.product(c.dims(i)), 1, "number of elements of M and cond");
+  const size_t n = c.num_inputs() > 2 ? c.num_inputs() - 2 : 0;
+  std::vector<ValueType> carried, results;
+  for (size_t k = 0; k < n; ++k) carried.push_back(c.type(2 + k));
+  const ValueType before[] = {ValueType::tensor(DType::kInt64, {}), ValueType::tensor(DType::kBool, {})};
+  if (!infer_carried(c, before, carried, {}, 1, &results)) return set_known_outputs(c);
+  if (c.num_outputs() > results.size() - 1)
+    fail(ErrorCode::kInvalidGraph, "the node has {} outputs, its body {} besides the condition", c.num_outputs(),
+         results.size() - 1);
+  for (size_t k = 0; k < n; ++k) c.set_type(k, carried[k]);
+  const int64_t trips = c.fresh();  // the body may stop early
+  for (size_t j = n; j < results.size() - 1; ++j) {
+    const ValueType& item = results[1 + j];
+    if (!item.is_tensor()) fail(ErrorCode::kInvalidGraph, "scan output {} is no tensor", j - n);
+    if (!item.has_rank) {
+      c.set_unranked(j, item.elem);
+    } else {
+      Dims d = item.dims;
+      d.insert(0, trips);
+      c.set(j, item.elem, std::move(d));
+    }
+  }
+}
+
+constexpr AttrDef kAttrs[] = {required_attr("body", AttrKind::kGraph)};
+template <DTypeSet T, uint8_t K, uint8_t Min>
+constexpr Port kIn[] = {{"M", kInt64Set, "I", PortUse::kOptional},
+                        {"cond", kBoolSet, "B", PortUse::kOptional},
+                        {"v_initial", T, "V", PortUse::kVariadic, K, true, Min}};
+template <DTypeSet T, uint8_t K>
+constexpr Port kOut[] = {{"v_final_and_scan_outputs", T, "V", PortUse::kVariadic, K, true}};
+template <DTypeSet T, uint8_t K, uint8_t Min = 0>
+constexpr OpDef row(int since, int until) {
+  return {.name = "Loop",
+          .since = since,
+          .until = until,
+          .inputs = kIn<T, K, Min>,
+          .outputs = kOut<T, K>,
+          .attrs = kAttrs,
+          .infer = infer,
+          .lowering = Lowering::kLoop};
+}
+constexpr uint8_t kSeq = kTensors | kSequences, kOpt = kSeq | kOptionals;
+constexpr OpDef kOps[] = {
+    row<kIr3Set, kTensors, 1>(1, 10), row<kIr3Set, kTensors>(11, 12), row<kIr3Set, kSeq>(13, 15),
+    row<kIr4Set, kOpt>(16, 18),       row<kIr9Set, kOpt>(19, 20),     row<kIr10Set, kOpt>(21, 22),
+    row<kIr11Set, kOpt>(23, 23),      row<kIr12Set, kOpt>(24, 24),    row<kIr13Set, kOpt>(25, 0),
+};
+
+}  // namespace
+TENON_OPS(kOps)
+}  // namespace tenon::ops::loop

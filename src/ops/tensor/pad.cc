@@ -74,7 +74,7 @@ struct Pad final : Kernel {
       : mode(mode_of(info.attrs, info.since)),
         pads(info, 1, attr_name(info.since)),
         axes(info, 3, "axes"),
-        value(info.attrs.get_float("value", 0)) {}
+        value(bits_of(info.attrs.get_float("value", 0), info.dtype(0))) {}
 
   void run(KernelContext& c) const override {
     const TensorRef &x = c.input(0), &y = c.output(0);
@@ -94,21 +94,18 @@ struct Pad final : Kernel {
     }
     visit_size(in.dtype, [&]<class T>() {
       T filler{};
-      if constexpr (sizeof(T) <= 8 && !std::is_same_v<T, std::string>) convert_value(in.dtype, &filler);
+      if constexpr (std::is_integral_v<T>) filler = static_cast<T>(value);
       if (c.has_input(2)) filler = *addressable(c, c.input(2)).as<T>();
       rows(c.par, in, out, low[out.rank - 1], from, filler);
     });
     finish(out, y);
   }
 
-  /// Opsets before 11: the attribute `value` as a float of the tensor's type.
-  void convert_value(DType t, void* to) const {
-    if (value == 0) return;
-    const double d = value;
-    const Half h = to_half(value);
-    if (t == DType::kFloat) std::memcpy(to, &value, sizeof value);
-    if (t == DType::kDouble) std::memcpy(to, &d, sizeof d);
-    if (t == DType::kFloat16) std::memcpy(to, &h, sizeof h);
+  /// Opsets before 11: the attribute `value` as bits of the tensor's float type.
+  static uint64_t bits_of(float value, DType t) {
+    if (t == DType::kFloat) return std::bit_cast<uint32_t>(value);
+    if (t == DType::kDouble) return std::bit_cast<uint64_t>(static_cast<double>(value));
+    return t == DType::kFloat16 ? to_half(value).bits : 0;
   }
 
   template <class T>
@@ -145,7 +142,7 @@ struct Pad final : Kernel {
 
   Mode mode;
   IntsParam pads, axes;
-  float value;
+  uint64_t value;
 };
 
 constexpr AttrDef kAttrs1[] = {required_attr("paddings", AttrKind::kInts), string_attr("mode", "constant"),

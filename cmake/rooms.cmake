@@ -32,6 +32,16 @@ function(tenon_add_objects target)
   tenon_configure(${target})
 endfunction()
 
+# One header precompiled for all rooms but kernels and batched files, which would only pay for it.
+if(TENON_PCH)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/gen/pch.cc CONTENT "")
+  tenon_add_objects(tenon_pch ${PROJECT_BINARY_DIR}/gen/pch.cc)
+  target_compile_options(tenon_pch PRIVATE -ffp-contract=off "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+  target_precompile_headers(
+    tenon_pch PRIVATE <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <functional> <map> <memory> <mutex>
+    <optional> <set> <span> <string> <string_view> <unordered_map> <unordered_set> <variant> <vector> <fmt/format.h>)
+endif()
+
 # tenon_<room>: every src/<room>/**.cc but tests. Results must not depend on the compiler, hence -ffp-contract=off.
 function(tenon_add_room room)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.cc)
@@ -54,9 +64,8 @@ function(tenon_add_room room)
   list(FILTER batched INCLUDE REGEX "/src/(ops/[^/]+|passes/rules)/[^/]+\\.cc$")
   if(batched)
     tenon_batch(${target} ${room} ${batched})
-  elseif(TENON_PCH)
-    target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <cstdint> <cstring> <functional> <memory> <mutex>
-                              <optional> <span> <string> <string_view> <unordered_map> <variant> <vector>)
+  elseif(TENON_PCH AND NOT room STREQUAL "kernels")
+    target_precompile_headers(${target} REUSE_FROM tenon_pch)
   endif()
 endfunction()
 

@@ -136,7 +136,7 @@ std::span<const ConfigKey> run_keys() { return kRun; }
 void check_config(const std::map<std::string, std::string>& config, std::span<const ConfigKey> keys, const char* what,
                   const Logger& log) {
   for (const auto& [name, value] : config) {
-    const auto it = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& k) { return k.name == name; });
+    const auto it = std::find_if(keys.begin(), keys.end(), [&n = name](const ConfigKey& k) { return k.name == n; });
     if (it == keys.end()) {
       if (name.starts_with("ep.")) continue;
       std::vector<std::string_view> names;

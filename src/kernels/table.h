@@ -2,12 +2,15 @@
 #pragma once
 #include "base/cpu.h"
 #include "kernels/gemm_tiles.h"
+#include "kernels/row_kernels.h"
 
 namespace tenon::kernels {
 
 struct KernelTable {
   Isa isa;
   const GemmTiles* gemm;
+  const UnaryKernels* unary;
+  const RowKernels* rows;
 };
 
 /// The table of active_isa(); what every kernel call uses unless it is given another one.

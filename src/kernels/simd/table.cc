@@ -4,6 +4,8 @@
 namespace tenon::kernels::TENON_ISA {
 
 extern const GemmTiles kGemm;
+extern const UnaryKernels kUnary;
+extern const RowKernels kRows;
 
 extern const KernelTable kTable;
 const KernelTable kTable = {
@@ -17,6 +19,8 @@ const KernelTable kTable = {
     .isa = Isa::kPortable,
 #endif
     .gemm = &kGemm,
+    .unary = &kUnary,
+    .rows = &kRows,
 };
 
 }  // namespace tenon::kernels::TENON_ISA

@@ -213,6 +213,12 @@ void copy_tensor(const Parallel& par, const TensorRef& in, const TensorRef& out)
   }
 }
 
+Value copy_of(const Parallel& par, const TensorRef& t) {
+  Value v = Value::tensor(t.dtype, t.dims());
+  copy_tensor(par, t, ref_of(v));
+  return v;
+}
+
 TensorRef addressable_output(KernelContext& c, const TensorRef& t) {
   if (!is_packed(t.dtype)) return t;
   TensorRef r = t;

@@ -74,6 +74,12 @@ void copy_elements(const Parallel& par, DType t, const void* in, void* out, int6
 void fill_elements(const Parallel& par, DType t, const void* value, void* out, int64_t n);
 /// Copies all of `in` over `out` (same type and count, packed types too); nothing when they are the same memory.
 void copy_tensor(const Parallel& par, const TensorRef& in, const TensorRef& out);
+/// A tensor value as kernels see it; valid while `v` lives.
+inline TensorRef ref_of(const Value& v) {
+  return {const_cast<void*>(v.data()), v.dims().data(), static_cast<uint32_t>(v.dims().size()), v.dtype(), v.count()};
+}
+/// A new tensor with the contents of `t`: operands are valid during a kernel's call only.
+Value copy_of(const Parallel& par, const TensorRef& t);
 /// Pointer to element n of a byte-addressable tensor.
 inline char* element(void* p, DType t, int64_t n) {
   return static_cast<char*>(p) + n * static_cast<int64_t>(dtype_size(t));

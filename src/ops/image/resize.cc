@@ -1,0 +1,253 @@
+// Resize: output values are interpolated at coordinates that a transformation maps back into the input.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/table.h"
+#include "ops/map.h"
+#include "ops/move.h"
+#include "ops/resample.h"
+
+namespace tenon::ops::resize {
+namespace {
+
+struct Name {
+  const char* name;
+  int value;
+};
+template <class E, size_t N>
+E read_enum(const graph::Attrs& attrs, const char* attr, const char* def, const Name (&names)[N]) {
+  const std::string_view s = attrs.get_string(attr, def);
+  std::string known;
+  for (const Name& n : names) {
+    if (s == n.name) return static_cast<E>(n.value);
+    known += std::string(known.empty() ? "" : ", ") + n.name;
+  }
+  fail("attribute {}: '{}' found, expected one of: {}", attr, s, known);
+}
+
+enum class Policy { kStretch, kNotLarger, kNotSmaller };
+
+Sampling read_sampling(const graph::Attrs& attrs, int since) {
+  Sampling s;
+  s.mode = read_mode(attrs.get_string("mode", "nearest"));
+  if (since < 11) {
+    s.nearest = Nearest::kCeilWhenShrinking;
+    return s;
+  }
+  constexpr Name kCoordinates[] = {{"half_pixel", static_cast<int>(Coordinates::kHalfPixel)},
+                                   {"half_pixel_symmetric", static_cast<int>(Coordinates::kHalfPixelSymmetric)},
+                                   {"pytorch_half_pixel", static_cast<int>(Coordinates::kPytorchHalfPixel)},
+                                   {"align_corners", static_cast<int>(Coordinates::kAlignCorners)},
+                                   {"asymmetric", static_cast<int>(Coordinates::kAsymmetric)},
+                                   {"tf_half_pixel_for_nn", static_cast<int>(Coordinates::kTfHalfPixelForNn)},
+                                   {"tf_crop_and_resize", static_cast<int>(Coordinates::kTfCropAndResize)}};
+  constexpr Name kNearest[] = {{"round_prefer_floor", static_cast<int>(Nearest::kRoundPreferFloor)},
+                               {"round_prefer_ceil", static_cast<int>(Nearest::kRoundPreferCeil)},
+                               {"floor", static_cast<int>(Nearest::kFloor)},
+                               {"ceil", static_cast<int>(Nearest::kCeil)}};
+  s.coordinates = read_enum<Coordinates>(attrs, "coordinate_transformation_mode", "half_pixel", kCoordinates);
+  s.nearest = read_enum<Nearest>(attrs, "nearest_mode", "round_prefer_floor", kNearest);
+  s.cubic_a = attrs.get_float("cubic_coeff_a", -0.75f);
+  s.extrapolation = attrs.get_float("extrapolation_value", 0);
+  s.exclude_outside = attrs.get_int("exclude_outside", 0) != 0;
+  s.antialias = attrs.get_int("antialias", 0) != 0;
+  if (s.antialias && s.mode == Mode::kNearest) fail("attribute antialias: 1 found, but mode is nearest");
+  return s;
+}
+
+Policy read_policy(const graph::Attrs& attrs) {
+  constexpr Name kPolicies[] = {{"stretch", static_cast<int>(Policy::kStretch)},
+                                {"not_larger", static_cast<int>(Policy::kNotLarger)},
+                                {"not_smaller", static_cast<int>(Policy::kNotSmaller)}};
+  return read_enum<Policy>(attrs, "keep_aspect_ratio_policy", "stretch", kPolicies);
+}
+
+/// Axes that scales, sizes and roi speak of.
+Dims read_axes(const graph::Attrs& attrs, size_t rank) {
+  Dims axes;
+  const auto given = attrs.get_ints("axes");
+  if (given.empty())
+    for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
+  for (int64_t a : given) {
+    axes.push_back(resolve_axis(a, rank));
+    if (std::count(axes.begin(), axes.end(), axes.back()) > 1) fail("attribute axes: axis {} is there twice", a);
+  }
+  return axes;
+}
+
+/// The scale that `policy` gives all axes: the smallest or largest of sizes[i] / dims[axes[i]].
+double common_scale(Policy policy, std::span<const int64_t> dims, const Dims& axes, std::span<const int64_t> sizes) {
+  double scale = 0;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const double s = static_cast<double>(sizes[i]) / static_cast<double>(dims[static_cast<size_t>(axes[i])]);
+    if (i == 0 || (policy == Policy::kNotLarger ? s < scale : s > scale)) scale = s;
+  }
+  return scale;
+}
+
+// Operands by version: opset 10 has (X, scales), later ones (X, roi, scales, sizes).
+size_t scales_input(int since) { return since < 11 ? 1 : 2; }
+constexpr size_t kRoi = 1, kSizes = 3;
+
+/// An optional operand may also be given as an empty tensor.
+bool given(InferContext& c, size_t i) {
+  return c.has_input(i) && !(c.has_rank(i) && c.rank(i) == 1 && c.dims(i)[0] == 0);
+}
+
+void infer(InferContext& c) {
+  const size_t scales_at = scales_input(c.since());
+  const bool sized = c.since() >= 11 && given(c, kSizes);
+  const Sampling sampling = read_sampling(c.attrs(), c.since());
+  const Policy policy = read_policy(c.attrs());
+  if (sized && given(c, scales_at) && c.has_rank(scales_at)) fail("scales and sizes exclude each other");
+  if (!sized && !given(c, scales_at)) fail("neither scales nor sizes are given");
+  if (!c.has_rank(0)) return c.set_unranked(0, c.dtype(0));
+  const Dims x = c.dims(0), axes = read_axes(c.attrs(), x.size());
+  const auto expect_entries = [&](size_t i, size_t n) {
+    expect_rank(c, i, 1);
+    if (c.has_rank(i)) expect_equal(c, c.dims(i)[0], static_cast<int64_t>(n), "entries of scales, sizes or roi");
+  };
+  expect_entries(sized ? kSizes : scales_at, axes.size());
+  const bool crop = sampling.coordinates == Coordinates::kTfCropAndResize;
+  if (crop && !given(c, kRoi)) fail("tf_crop_and_resize needs the input roi");
+  if (crop) expect_entries(kRoi, 2 * axes.size());
+
+  Dims out = x;
+  for (int64_t a : axes) out[static_cast<size_t>(a)] = c.fresh();
+  if (sized) {
+    const auto sizes = c.ints(kSizes);
+    bool known = sizes.has_value();
+    for (size_t i = 0; known && i < axes.size(); ++i) {
+      if (!is_symbol((*sizes)[i]) && (*sizes)[i] < 0) fail("sizes[{}] is {}, expected at least 0", i, (*sizes)[i]);
+      if (policy != Policy::kStretch) known = !is_symbol((*sizes)[i]) && !is_symbol(x[static_cast<size_t>(axes[i])]);
+    }
+    const double scale = known && policy != Policy::kStretch ? common_scale(policy, x, axes, *sizes) : 0;
+    for (size_t i = 0; known && i < axes.size(); ++i) {
+      const size_t a = static_cast<size_t>(axes[i]);
+      out[a] = policy == Policy::kStretch ? (*sizes)[i] : static_cast<int64_t>(scale * static_cast<double>(x[a]) + 0.5);
+    }
+  } else if (const auto scales = c.floats(scales_at)) {
+    const auto roi = crop ? c.floats(kRoi) : std::nullopt;
+    for (size_t i = 0; i < axes.size() && (!crop || roi); ++i) {
+      const float s = static_cast<float>((*scales)[i]);
+      if (!(s > 0) || !std::isfinite(s)) fail("scales[{}] is {}, expected a positive number", i, s);
+      const int64_t in = x[static_cast<size_t>(axes[i])];
+      const double region = crop ? (*roi)[axes.size() + i] - (*roi)[i] : 1;
+      if (region < 0) fail("roi of axis {} ends before it starts", axes[i]);
+      if (region != 1 && is_symbol(in)) continue;
+      out[static_cast<size_t>(axes[i])] = scaled_extent(c, in, s * static_cast<float>(region));
+    }
+  }
+  c.set(0, c.dtype(0), std::move(out));
+}
+
+class Kernel final : public ops::Kernel {
+ public:
+  explicit Kernel(const NodeInfo& info)
+      : attrs_(info.attrs),
+        sampling_(read_sampling(info.attrs, info.since)),
+        policy_(read_policy(info.attrs)),
+        scales_at_(scales_input(info.since)),
+        sizes_at_(info.since < 11 ? SIZE_MAX : kSizes),
+        table_(kernels::kernels_for(info.isa)) {}
+
+  void run(KernelContext& c) const override {
+    const TensorRef& x = c.input(0);
+    const bool sized = c.has_input(sizes_at_) && c.input(sizes_at_).count > 0;
+    const Dims picked = read_axes(attrs_, x.rank);
+    Dims dims(x.dims());
+    double scale = 0;
+    if (sized) {
+      const TensorRef& sizes = c.input(sizes_at_);
+      for (size_t i = 0; i < picked.size(); ++i) dims[static_cast<size_t>(picked[i])] = sizes.as<int64_t>()[i];
+      if (policy_ != Policy::kStretch) {
+        scale = common_scale(policy_, x.dims(), picked, sizes_of(c));
+        for (int64_t a : picked)
+          dims[static_cast<size_t>(a)] = static_cast<int64_t>(scale * static_cast<double>(x.dim[a]) + 0.5);
+      }
+    } else {
+      dims = Dims(c.output(0).dims());
+    }
+    Axis* axes = c.scratch<Axis>(x.rank);
+    for (size_t i = 0; i < x.rank; ++i) {
+      axes[i] = Axis();
+      axes[i].in = x.dim[i], axes[i].out = dims[i];
+      axes[i].length = static_cast<double>(dims[i]);
+    }
+    const bool crop = sampling_.coordinates == Coordinates::kTfCropAndResize;
+    const double* roi = crop ? load_roi(c, picked.size()) : nullptr;
+    for (size_t i = 0; i < picked.size(); ++i) {
+      Axis& a = axes[picked[i]];
+      if (roi) {
+        a.roi_start = roi[i];
+        a.roi_end = roi[picked.size() + i];
+      } else if (sized && policy_ != Policy::kStretch) {
+        a.length = scale * static_cast<double>(a.in);
+      } else if (!sized) {
+        a.length = resized_length(a.in, a.out, c.input(scales_at_).as<float>()[i]);
+      }
+    }
+    resample(c, sampling_, {axes, x.rank}, table_);
+  }
+
+ private:
+  std::span<const int64_t> sizes_of(KernelContext& c) const {
+    const TensorRef& t = c.input(sizes_at_);
+    return {t.as<int64_t>(), static_cast<size_t>(t.count)};
+  }
+  const double* load_roi(KernelContext& c, size_t axes) const {
+    const TensorRef& t = c.input(kRoi);
+    if (t.count != static_cast<int64_t>(2 * axes)) fail("roi has {} entries, expected {}", t.count, 2 * axes);
+    double* out = c.scratch<double>(t.count);
+    visit<TypeList<float, double, Half>>(t.dtype, [&]<class T>() {
+      for (int64_t i = 0; i < t.count; ++i) {
+        if constexpr (std::is_same_v<T, Half>)
+          out[i] = static_cast<double>(to_float(t.as<T>()[i]));
+        else
+          out[i] = static_cast<double>(t.as<T>()[i]);
+      }
+    });
+    return out;
+  }
+
+  graph::Attrs attrs_;
+  Sampling sampling_;
+  Policy policy_;
+  size_t scales_at_, sizes_at_;
+  const kernels::KernelTable& table_;
+};
+
+constexpr PortUse kOpt = PortUse::kOptional;
+constexpr DTypeSet kF = dtype_bit(DType::kFloat);
+constexpr Port kIn10[] = {{"X", kIr3Set}, {"scales", kF, ""}};
+constexpr Port kIn11[] = {
+    {"X", kIr3Set, "T1"}, {"roi", kOldFloatSet, "T2"}, {"scales", kF, ""}, {"sizes", kInt64Set, "", kOpt}};
+constexpr Port kIn13[] = {
+    {"X", kIr4Set, "T1"}, {"roi", kOldFloatSet, "T2", kOpt}, {"scales", kF, "", kOpt}, {"sizes", kInt64Set, "", kOpt}};
+constexpr Port kOut10[] = {{"Y", kIr3Set}}, kOut11[] = {{"Y", kIr3Set, "T1"}}, kOut13[] = {{"Y", kIr4Set, "T1"}};
+constexpr AttrDef kAttrs10[] = {string_attr("mode", "nearest")};
+constexpr AttrDef kAttrs11[] = {string_attr("coordinate_transformation_mode", "half_pixel"),
+                                float_attr("cubic_coeff_a", -0.75),
+                                int_attr("exclude_outside", 0),
+                                float_attr("extrapolation_value", 0),
+                                string_attr("mode", "nearest"),
+                                string_attr("nearest_mode", "round_prefer_floor")};
+constexpr AttrDef kAttrs18[] = {int_attr("antialias", 0),
+                                optional_attr("axes", AttrKind::kInts),
+                                string_attr("coordinate_transformation_mode", "half_pixel"),
+                                float_attr("cubic_coeff_a", -0.75),
+                                int_attr("exclude_outside", 0),
+                                float_attr("extrapolation_value", 0),
+                                string_attr("keep_aspect_ratio_policy", "stretch"),
+                                string_attr("mode", "nearest"),
+                                string_attr("nearest_mode", "round_prefer_floor")};
+constexpr OpDef kOps[] = {
+    {"Resize", "", 10, 10, kIn10, kOut10, kAttrs10, infer, make<Kernel>},
+    {"Resize", "", 11, 12, kIn11, kOut11, kAttrs11, infer, make<Kernel>},
+    {"Resize", "", 13, 17, kIn13, kOut13, kAttrs11, infer, make<Kernel>},
+    {"Resize", "", 18, 18, kIn13, kOut13, kAttrs18, infer, make<Kernel>},
+    {"Resize", "", 19, 0, kIn13, kOut13, kAttrs18, infer, make<Kernel>},
+};
+}  // namespace
+TENON_OPS(kOps)
+}  // namespace tenon::ops::resize

@@ -21,6 +21,7 @@ struct RunSettings {
   std::vector<size_t> unwanted = {};           ///< outputs that the node does not want
   bool check_variants = true;                  ///< the extra checks of run_op
   const graph::OpSet* ops = nullptr;           ///< null: the built-in ops
+  double constants_bound = 0;                  ///< packed weights may change results by this much times (1 + |result|)
   std::initializer_list<size_t> unknown = {};  ///< inputs whose contents infer must not see
 };
 

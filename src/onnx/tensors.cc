@@ -216,8 +216,8 @@ Value TensorImporter::typed(const TensorView& t, DType type, int64_t count) {
           fill<uint16_t>(d_, t, field, type, out);
           break;
         default:
-          each_value(d_, t, field,
-                     [p = static_cast<int32_t*>(out)](auto value) mutable { *p++ = static_cast<int32_t>(value); });
+          auto* p = static_cast<int32_t*>(out);
+          each_value(d_, t, field, [&p](auto value) { *p++ = static_cast<int32_t>(value); });
       }
   }
   if (is_float6(type))

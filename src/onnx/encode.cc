@@ -50,16 +50,21 @@ void encode_external(pbf_writer& out, std::span<const std::byte> data, const Ext
   sink.writer->write(data);
 }
 
-void encode_dim(pbf_writer out, int64_t dim, const Symbols& symbols) {
-  if (!is_symbol(dim)) return out.add_int64(1, dim);
-  if (!symbols.is_fresh(dim)) out.add_string(2, symbols.to_string(dim));
-}
-
+/// protozero drops messages without fields: an unknown dim and the shape of a scalar are written as bytes.
 void encode_tensor_type(pbf_writer out, const ValueType& t, const Symbols& symbols) {
   out.add_int32(1, static_cast<int32_t>(t.elem));
   if (!t.has_rank) return;
-  pbf_writer shape(out, 2);
-  for (int64_t d : t.dims) encode_dim(pbf_writer(shape, 1), d, symbols);
+  std::string bytes;
+  pbf_writer shape(bytes);
+  for (int64_t d : t.dims) {
+    if (!is_symbol(d))
+      pbf_writer(shape, 1).add_int64(1, d);
+    else if (symbols.is_fresh(d))
+      shape.add_message(1, "", 0);
+    else
+      pbf_writer(shape, 1).add_string(2, symbols.to_string(d));
+  }
+  out.add_message(2, bytes);
 }
 
 void encode_sparse(pbf_writer out, const Value& v) {
@@ -175,8 +180,7 @@ void encode_type(pbf_writer out, const ValueType& t, const Symbols& symbols) {
       return encode_type(pbf_writer(w, 2), *t.inner, symbols);
     }
     case ValueKind::kOpaque:
-      pbf_writer(out, 7);
-      return;
+      return out.add_message(7, "", 0);
     case ValueKind::kNone:
       return;
   }

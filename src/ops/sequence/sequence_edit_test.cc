@@ -104,7 +104,7 @@ TEST(SequenceEdit, Optionals) {
   EXPECT_EQ(items<float>(run1("OptionalGetElement", 15, {some})), (std::vector<float>{1, 2}));
   EXPECT_EQ(items<float>(run1("OptionalGetElement", 18, {x})), (std::vector<float>{1, 2}));
   EXPECT_EQ(contents(run1("OptionalGetElement", 28, {run1("Optional", 28, {s})})), contents(s));
-  const auto has = [&](std::vector<Value> in, int version) {
+  const auto has = [&](std::vector<Value> in, int version) -> bool {
     return items<bool>(run1("OptionalHasElement", version, in)).at(0);
   };
   EXPECT_TRUE(has({some}, 15));

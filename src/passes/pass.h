@@ -82,6 +82,7 @@ struct PassOptions {
   int max_rounds = 10;                  ///< max_num_graph_transformation_steps
   bool verify = false;                  ///< after every pass
   const Logger* log = nullptr;
+  const graph::OpSet* ops = nullptr;  ///< rows for new nodes; null: the built-in ones
 };
 
 /// Evaluates one node on constant inputs (constant folding); empty result = cannot. Supplied by the session, because
@@ -93,25 +94,43 @@ struct PassContext {
   const Evaluate& evaluate;
   ops::DerivedInts& ints;  ///< kept up to date by infer_node
   PassReport& report;
+  int64_t& rewrites_left;  ///< of stop_after_rewrite; a transformation calls take() before each change
+  const char* pass;        ///< name of the running transformation
+
+  /// False when no further rewrite is allowed; otherwise counts one.
+  bool take() { return rewrites_left > 0 && rewrites_left-- > 0; }
+  void fired(graph::Graph& g, graph::NodeId at, int64_t nodes_removed);
+  void skipped(graph::Graph& g, graph::NodeId at, const char* reason, graph::ValueId about = graph::kNone);
 };
 
+struct PipelineRow;
 /// Runs the rows of the pipeline with levels in (above, up_to] in order, each level repeated until nothing changes or
-/// max_rounds. Throws what the verifier throws.
+/// max_rounds. Throws what the verifier throws, and kInvalidArgument for a graph that inference refuses.
 class PassManager {
  public:
-  PassManager(graph::Graph& g, const PassOptions& options, Evaluate evaluate);
-  void run(Level from, Level to);
+  /// `rows` empty: the pipeline. `evaluate` may be empty: nothing is folded by running it.
+  PassManager(graph::Graph& g, const PassOptions& options, Evaluate evaluate, std::span<const PipelineRow> rows = {});
+  void run(Level above, Level up_to);
   const PassReport& report() const { return report_; }
 
  private:
+  bool enabled(const char* name, const char* ort_name) const;
+  bool apply_row(const PipelineRow& row);
   bool apply_rule(const Rule& rule);
-  void apply_patch(const Rule& rule, graph::NodeId at, Patch& patch);
+  /// False when the patch cannot be applied; the graph is then as it was.
+  bool apply_patch(const Rule& rule, graph::NodeId at, Patch& patch, std::vector<graph::NodeId>& touched);
+  const char* obstacle(const Patch& patch) const;
+  bool agree(graph::ValueId from, graph::ValueId to);
+  std::vector<graph::NodeId> dead_producers(const Patch& patch) const;
+  PassContext context(const char* pass) { return {options_, evaluate_, ints_, report_, rewrites_left_, pass}; }
   graph::Graph& graph_;
   PassOptions options_;
   Evaluate evaluate_;
+  std::span<const PipelineRow> rows_;
   ops::DerivedInts ints_;
   PassReport report_;
-  int64_t rewrites_ = 0;
+  int64_t rewrites_left_;
+  size_t inferred_nodes_ = 0;  ///< node_limit when types were last inferred as a whole
 };
 
 /// One row of the pipeline: a rule or a transformation.

@@ -1,0 +1,60 @@
+// Calls of model functions become the nodes of their bodies, under a node budget.
+#include "partition/inline_functions.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/infer_types.h"
+
+namespace tenon::partition {
+namespace {
+
+using graph::kNone;
+using graph::NodeId;
+using graph::ValueId;
+
+std::vector<NodeId> unclaimed_calls(const graph::Graph& g) {
+  std::vector<NodeId> calls;
+  for (NodeId n = 0; n < g.node_limit(); ++n)
+    if (g.node(n).alive && !g.node(n).def && g.node(n).provider.empty()) calls.push_back(n);
+  return calls;
+}
+
+void inline_call(graph::Graph& g, NodeId call) {
+  const graph::Node node = g.node(call);
+  const graph::Function* f = g.find_function(node.domain, node.op, node.overload);
+  if (!f || !f->instantiate) {
+    fail(ErrorCode::kInvalidGraph, "node \"{}\": there is no function {}.{}{}{}", node.name, node.domain, node.op,
+         node.overload.empty() ? "" : ":", node.overload);
+  }
+  const auto first = static_cast<NodeId>(g.node_limit());
+  const std::vector<ValueId> results = f->instantiate(g, call);
+  for (size_t k = 0; k < node.outputs.size(); ++k) {
+    if (node.outputs[k] == kNone) continue;
+    if (k >= results.size() || results[k] == kNone)
+      fail(ErrorCode::kInvalidGraph, "node \"{}\": function {} has no output {}", node.name, node.op, k);
+    g.replace_all(node.outputs[k], results[k]);
+  }
+  g.erase_node(call);
+  for (NodeId n = first; n < g.node_limit(); ++n) {  // profiles and reports name the call that the model spells
+    std::vector<uint32_t>& names = g.edit(n).provenance;
+    for (uint32_t id : node.provenance)
+      if (std::find(names.begin(), names.end(), id) == names.end()) names.push_back(id);
+  }
+}
+
+}  // namespace
+
+size_t inline_functions(graph::Graph& g, size_t max_nodes) {
+  const std::vector<NodeId> calls = unclaimed_calls(g);
+  for (NodeId call : calls) {
+    if (!g.node(call).alive) continue;  // inside the body of a call that went
+    inline_call(g, call);
+    if (g.node_limit() > max_nodes)
+      fail_limit("function_nodes", "inlining model functions makes more than {} nodes", max_nodes);
+  }
+  if (!calls.empty()) ops::infer_types(g);
+  return calls.size();
+}
+
+}  // namespace tenon::partition

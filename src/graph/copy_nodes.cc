@@ -1,6 +1,8 @@
 // Copies nodes between regions of one graph.
 #include "graph/copy_nodes.h"
 
+#include "base/error.h"
+
 namespace tenon::graph {
 namespace {
 
@@ -68,6 +70,23 @@ class Copier {
 
 std::vector<NodeId> copy_nodes(Graph& g, RegionId from, RegionId to, NodeId before, ValueMap& map) {
   return Copier(g, map).nodes(from, to, before);
+}
+
+ValueId own_result(Graph& g, ValueId v, ValueId pinned, NodeId before, const OpSet& ops, std::vector<NodeId>* made) {
+  if (!g.pinned(pinned) || (g.producer(v) != kNone && !g.pinned(v))) return v;
+  const auto imported = g.info.opsets.find("");
+  const int version = imported == g.info.opsets.end() ? ops.newest_version("") : imported->second;
+  Node node;
+  node.op = "Identity";
+  node.def = ops.find("", "Identity", version);
+  if (!node.def) fail(ErrorCode::kInvalidGraph, "opset {} has no Identity", version);
+  node.since_version = node.def->since;
+  node.inputs = {v};
+  const std::string names[] = {g.value(pinned).name};
+  made->push_back(g.add_node(g.node(before).region, std::move(node), names, before));
+  const ValueId copy = g.node(made->back()).outputs[0];
+  g.set_type(copy, g.type(v));
+  return copy;
 }
 
 }  // namespace tenon::graph

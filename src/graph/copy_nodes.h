@@ -14,4 +14,9 @@ using ValueMap = std::unordered_map<ValueId, ValueId>;
 /// themselves. Types come along. Returns the copies in order.
 std::vector<NodeId> copy_nodes(Graph& g, RegionId from, RegionId to, NodeId before, ValueMap& map);
 
+/// `v` when it can take the place of `pinned`, a result of its region, under that name; otherwise the output of a new
+/// Identity(v) before node `before`: inputs, constants and values that are results already keep their own names.
+/// Appends the new node to `made`.
+ValueId own_result(Graph& g, ValueId v, ValueId pinned, NodeId before, const OpSet& ops, std::vector<NodeId>* made);
+
 }  // namespace tenon::graph

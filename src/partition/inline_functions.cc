@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "graph/copy_nodes.h"
 #include "ops/infer_types.h"
+#include "ops/op.h"
 
 namespace tenon::partition {
 namespace {
@@ -33,7 +35,9 @@ void inline_call(graph::Graph& g, NodeId call) {
     if (node.outputs[k] == kNone) continue;
     if (k >= results.size() || results[k] == kNone)
       fail(ErrorCode::kInvalidGraph, "node \"{}\": function {} has no output {}", node.name, node.op, k);
-    g.replace_all(node.outputs[k], results[k]);
+    const ValueId out = node.outputs[k];
+    std::vector<NodeId> made;
+    g.replace_all(out, graph::own_result(g, results[k], out, call, ops::builtin_ops(), &made));
   }
   g.erase_node(call);
   for (NodeId n = first; n < g.node_limit(); ++n) {  // profiles and reports name the call that the model spells

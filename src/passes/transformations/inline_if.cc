@@ -1,7 +1,5 @@
 // If(constant) → the nodes of the branch that is taken.
 // Level 1, exact: the other branch would never run.
-#include <set>
-
 #include "graph/copy_nodes.h"
 #include "ops/op.h"
 #include "passes/pass.h"
@@ -28,30 +26,18 @@ RegionId taken(const Graph& g, NodeId n) {
   return kNone;
 }
 
-void inline_branch(Graph& g, PassContext& c, NodeId n, RegionId branch, const graph::OpDef* identity) {
+void inline_branch(Graph& g, PassContext& c, NodeId n, RegionId branch, const graph::OpSet& ops) {
   const Node node = g.node(n);
   const graph::Region body = g.region(branch);
   graph::ValueMap map;
   for (size_t i = 0; i < body.args.size(); ++i) map[body.args[i]] = node.captured()[i];
   std::vector<NodeId> copies = graph::copy_nodes(g, branch, node.region, n, map);
-  std::set<ValueId> results;
   for (size_t k = 0; k < node.outputs.size(); ++k) {
-    if (node.outputs[k] == kNone) continue;
+    const ValueId out = node.outputs[k];
+    if (out == kNone) continue;
     const auto it = map.find(body.results[k]);
-    ValueId to = it == map.end() ? body.results[k] : it->second;
-    const bool own = g.producer(to) != kNone && !g.pinned(to) && results.insert(to).second;
-    if (g.pinned(node.outputs[k]) && !own) {  // a result of the graph needs a node of its own
-      Node copy;
-      copy.op = "Identity";
-      copy.def = identity;
-      copy.since_version = identity->since;
-      copy.inputs = {to};
-      const std::string name[] = {g.value(node.outputs[k]).name};
-      copies.push_back(g.add_node(node.region, std::move(copy), name, n));
-      to = g.node(copies.back()).outputs[0];
-    }
-    map[body.results[k]] = to;
-    g.replace_all(node.outputs[k], to);
+    const ValueId to = it == map.end() ? body.results[k] : it->second;
+    g.replace_all(out, graph::own_result(g, to, out, n, ops, &copies));
   }
   c.fired(g, n, 1);
   std::vector<std::pair<ValueId, std::string>> names;
@@ -62,25 +48,20 @@ void inline_branch(Graph& g, PassContext& c, NodeId n, RegionId branch, const gr
   g.erase_node(n);
   for (const auto& [v, name] : names) g.rename(v, name);
   for (NodeId copy : copies) {
-    for (uint32_t id : node.provenance)
-      if (g.node(copy).provenance.empty()) g.edit(copy).provenance.push_back(id);
+    if (g.node(copy).provenance.empty()) g.edit(copy).provenance = node.provenance;
     ops::infer_node(g, copy, c.ints);
   }
 }
 
 int64_t apply(Graph& g, PassContext& c) {
   const graph::OpSet& ops = c.options.ops ? *c.options.ops : ops::builtin_ops();
-  const auto version = g.info.opsets.find("");
-  const graph::OpDef* identity =
-      ops.find("", "Identity", version == g.info.opsets.end() ? ops.newest_version("") : version->second);
-  if (!identity) return 0;
   int64_t changes = 0;
   std::vector<RegionId> open{0};
   for (size_t i = 0; i < open.size(); ++i) {
     const std::vector<NodeId> order = g.region(open[i]).nodes;
     for (NodeId n : order) {
       if (const RegionId branch = taken(g, n); branch != kNone && c.take()) {
-        inline_branch(g, c, n, branch, identity);
+        inline_branch(g, c, n, branch, ops);
         ++changes;
       }
     }

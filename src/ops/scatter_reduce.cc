@@ -49,8 +49,8 @@ void combine(void* out, const void* update, int64_t n) {
     } else if constexpr (std::is_integral_v<T>) {  // wraps around like every other runtime
       using Wide = std::make_unsigned_t<T>;
       if constexpr (std::is_same_v<Op, Add> || std::is_same_v<Op, Mul>)
-        o[i] = static_cast<T>(Op::apply(static_cast<uint64_t>(static_cast<Wide>(o[i])),
-                                        static_cast<uint64_t>(static_cast<Wide>(u[i]))));
+        o[i] = static_cast<T>(
+            Op::apply(static_cast<uint64_t>(static_cast<Wide>(o[i])), static_cast<uint64_t>(static_cast<Wide>(u[i]))));
       else
         o[i] = Op::apply(o[i], u[i]);
     } else {

@@ -1,15 +1,13 @@
 // Events are formatted as they end, kept as text, and written once.
 #include "session/profiler.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/process.h"
 
 namespace tenon::session {
 namespace {
@@ -19,9 +17,8 @@ using nlohmann::json;
 int64_t micros(Profiler::Clock::duration d) { return std::chrono::duration_cast<std::chrono::microseconds>(d).count(); }
 
 std::string event(const char* category, const std::string& name, int64_t ts, int64_t dur, const json& args) {
-  const json e = {{"cat", category}, {"pid", getpid()}, {"tid", syscall(SYS_gettid)},
-                  {"dur", dur},      {"ts", ts},        {"ph", "X"},
-                  {"name", name},    {"args", args}};
+  const json e = {{"cat", category}, {"pid", process_id()}, {"tid", thread_id()}, {"dur", dur},
+                  {"ts", ts},        {"ph", "X"},           {"name", name},       {"args", args}};
   return e.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -1,0 +1,53 @@
+// binding.h: what the files of the Python module share: conversion of values, and the functions that fill the module.
+#pragma once
+#include <nanobind/nanobind.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tenon/session.h"
+
+namespace tenon::bindings {
+
+namespace nb = nanobind;
+
+/// NodeArg::type as a tree. `dtype` is the element type of a tensor and the key type of a map.
+struct FeedType {
+  ValueKind kind = ValueKind::kTensor;
+  DType dtype = DType::kUndefined;
+  std::unique_ptr<FeedType> inner;  ///< of sequence, optional, and the values of a map
+  std::string text;                 ///< "tensor(float)"
+};
+FeedType parse_type(std::string_view text);
+
+/// Name of an object's class, for messages.
+std::string class_of(nb::handle object);
+
+/// Python object → Value; `name` is for messages. A C-contiguous, aligned array of native byte order is borrowed, all
+/// else is copied. An array keeps its own element type, for the session to compare; lists and scalars take `type`'s.
+Value from_python(nb::handle object, const FeedType& type, const std::string& name);
+/// Value → ndarray over the same bytes (strings: object array of str), list, dict, or None.
+nb::object to_python(const Value& value);
+
+/// Python's SessionOptions; the flag is what set_load_cancellation_flag sets.
+struct PySessionOptions {
+  SessionOptions options;
+  std::atomic<bool> cancel_load{false};
+};
+/// Python's RunOptions; `terminate` may be set from any thread while a run reads it.
+struct PyRunOptions {
+  RunOptions options;
+  std::atomic<bool> terminate{false};
+};
+
+/// Has `tenon.errors` raise the class of the error's code.
+void raise(const Error& error);
+
+void bind_errors(nb::module_& m);
+void bind_values(nb::module_& m);
+void bind_options(nb::module_& m);
+void bind_session(nb::module_& m);
+
+}  // namespace tenon::bindings

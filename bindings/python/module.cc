@@ -1,0 +1,26 @@
+// module.cc: the extension module tenon._tenon.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "base/error.h"
+#include "binding.h"
+
+NB_MODULE(_tenon, m) {
+  namespace nb = nanobind;
+  using namespace tenon;
+  nb::set_leak_warnings(false);  // sessions that live until the interpreter ends are no leak
+  bindings::bind_errors(m);
+  bindings::bind_values(m);
+  bindings::bind_options(m);
+  bindings::bind_session(m);
+  m.def("get_available_providers", &available_providers);
+  m.def("get_all_providers", &all_providers);
+  m.def("version", &version);
+  m.def("op_table_json", &op_table_json);
+  m.def("set_default_logger_severity", [](int severity) {
+    if (severity < 0 || severity > 4)
+      fail("logger severity: expected 0 (verbose), 1 (info), 2 (warning), 3 (error) or 4 (fatal), found {}", severity);
+    set_default_log_severity(severity);
+  });
+}

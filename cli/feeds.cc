@@ -58,7 +58,7 @@ Value read_value(const std::string& path, const NodeArg& arg) {
     const std::string bytes = read_file(path);
     return parse_npy({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, path, arg.dtype);
   }
-  if (path.ends_with(".pb")) return onnx::read_value(read_file(path), onnx::value_kind(arg.type), path);
+  if (path.ends_with(".pb")) return onnx::read_value(read_file(path), arg.kind, path, arg.dtype);
   throw UsageError(fmt::format("--input: {}: expected a file that ends in .npy, .npz or .pb", path));
 }
 

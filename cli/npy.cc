@@ -1,10 +1,9 @@
 // npy.cc: numpy's array files: "\x93NUMPY", version, a Python dict {'descr', 'fortran_order', 'shape'}, the data.
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include "base/dtype.h"
+#include "base/file.h"
 #include "base/shape.h"
 #include "files.h"
 
@@ -279,25 +278,15 @@ std::string format_strings(const Value& v) {
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  std::error_code ec;
-  if (!std::filesystem::is_regular_file(path, ec)) fail(ErrorCode::kNoSuchFile, "{}: no such file", path);
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in) fail(ErrorCode::kNoSuchFile, "{}: cannot be read", path);
-  return bytes;
+  const File file = File::open(path);
+  const auto content = FileBytes::read(file, 0, file.size());
+  return {reinterpret_cast<const char*>(content->bytes().data()), content->bytes().size()};
 }
 
 void write_file(const std::string& path, std::string_view bytes) {
-  const std::string part = path + ".part";
-  std::ofstream out(part, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  std::error_code ec;
-  if (out) std::filesystem::rename(part, path, ec);
-  if (!out || ec) {
-    std::filesystem::remove(part, ec);
-    fail(ErrorCode::kFail, "{}: cannot be written", path);
-  }
+  FileWriter file(path);
+  file.write(std::as_bytes(std::span(bytes)));
+  file.commit();
 }
 
 Value parse_npy(std::span<const uint8_t> bytes, const std::string& where, DType expected) {

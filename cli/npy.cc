@@ -343,12 +343,8 @@ std::string format_npy(const Value& v) {
   }
   const auto* from = static_cast<const uint8_t*>(v.data());
   const int bits = dtype_bits(v.dtype()), per_byte = 8 / bits, mask = (1 << bits) - 1;
-  const bool is_signed = v.dtype() == DType::kInt4 || v.dtype() == DType::kInt2;
-  for (int64_t i = 0; i < v.count(); ++i) {
-    int x = (from[i / per_byte] >> (i % per_byte * bits)) & mask;
-    if (is_signed && x >> (bits - 1)) x -= 1 << bits;
-    out += static_cast<char>(x);
-  }
+  for (int64_t i = 0; i < v.count(); ++i)  // ml_dtypes keeps the bits of one element per byte
+    out += static_cast<char>((from[i / per_byte] >> (i % per_byte * bits)) & mask);
   return out;
 }
 

@@ -1,6 +1,11 @@
 // binding.h: what the files of the Python module share: conversion of values, and the functions that fill the module.
 #pragma once
 #include <nanobind/nanobind.h>
+// Casters must be the same in every file.
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <atomic>
 #include <memory>

@@ -228,12 +228,8 @@ nb::object unpack(const Value& v) {
   auto* to = reinterpret_cast<uint8_t*>(PyByteArray_AS_STRING(bytes.ptr()));
   const auto* from = static_cast<const uint8_t*>(v.data());
   const int bits = dtype_bits(v.dtype()), per_byte = 8 / bits, mask = (1 << bits) - 1;
-  const bool is_signed = v.dtype() == DType::kInt4 || v.dtype() == DType::kInt2;
-  for (int64_t i = 0; i < v.count(); ++i) {
-    int x = (from[i / per_byte] >> (i % per_byte * bits)) & mask;
-    if (is_signed && (x >> (bits - 1))) x -= 1 << bits;
-    to[i] = static_cast<uint8_t>(x);
-  }
+  for (int64_t i = 0; i < v.count(); ++i)
+    to[i] = static_cast<uint8_t>((from[i / per_byte] >> (i % per_byte * bits)) & mask);
   return bytes;
 }
 
@@ -309,8 +305,13 @@ Value from_python(nb::handle object, const FeedType& type, const std::string& na
     case ValueKind::kSequence: {
       if (!PyList_Check(object.ptr()) && !PyTuple_Check(object.ptr())) refuse(name, type, class_of(object));
       std::vector<Value> items;
-      for (nb::handle item : nb::borrow<nb::sequence>(object))
-        items.push_back(from_python(item, *type.inner, name + "[" + std::to_string(items.size()) + "]"));
+      for (nb::handle item : nb::borrow<nb::sequence>(object)) {
+        const std::string place = name + "[" + std::to_string(items.size()) + "]";
+        items.push_back(from_python(item, *type.inner, place));
+        const Value& v = items.back();
+        if (v.is_tensor() && v.dtype() != type.inner->dtype)
+          refuse(place, *type.inner, "tensor(" + std::string(dtype_name(v.dtype())) + ")");
+      }
       return Value::sequence(std::move(items), type.inner->dtype);
     }
     case ValueKind::kMap:

@@ -1,7 +1,4 @@
 // module.cc: the extension module tenon._tenon.
-#include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include "base/error.h"
 #include "binding.h"
@@ -18,6 +15,7 @@ NB_MODULE(_tenon, m) {
   m.def("get_all_providers", &all_providers);
   m.def("version", &version);
   m.def("op_table_json", &op_table_json);
+  m.def("set_seed", &set_seed);
   m.def("set_default_logger_severity", [](int severity) {
     if (severity < 0 || severity > 4)
       fail("logger severity: expected 0 (verbose), 1 (info), 2 (warning), 3 (error) or 4 (fatal), found {}", severity);

@@ -1,7 +1,4 @@
 // options.cc: SessionOptions, RunOptions and their enumerations, with the names of onnxruntime's.
-#include <nanobind/stl/map.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include "base/error.h"
 #include "binding.h"
@@ -177,11 +174,14 @@ void bind_options(nb::module_& m) {
              o.options.providers.clear();
              for (const auto& [name, options] : list) o.options.providers.push_back({name, options});
            })
-      .def("_copy", [](const Options& o) {
-        auto copy = std::make_unique<Options>();
-        copy->options = o.options;
-        return copy;
-      });
+      .def(
+          "_copy",
+          [](const Options& o) {
+            auto copy = std::make_unique<Options>();
+            copy->options = o.options;
+            return copy.release();
+          },
+          nb::rv_policy::take_ownership);
   for (const char* name :
        {"add_provider_for_devices", "set_provider_selection_policy", "set_provider_selection_policy_delegate",
         "register_custom_ops_library", "add_external_initializers", "add_external_initializers_from_files_in_memory"})
@@ -220,7 +220,7 @@ void bind_options(nb::module_& m) {
           },
           nb::arg("key"))
       .def("add_active_adapter",
-           [](PyRunOptions&, nb::handle) { fail(ErrorCode::kNotImplemented, "RunOptions.add_active_adapter"); });
+           [](PyRunOptions&, nb::args) { fail(ErrorCode::kNotImplemented, "RunOptions.add_active_adapter"); });
 }
 
 }  // namespace tenon::bindings

@@ -1,7 +1,4 @@
 // session.cc: Session (wrapped by tenon.InferenceSession), NodeArg and ModelMetadata.
-#include <nanobind/stl/map.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include <exception>
 #include <optional>
@@ -119,12 +116,14 @@ void read_feeds(const PySession& s, nb::handle feed, std::vector<std::string>& n
 nb::list run(PySession& s, nb::handle output_names, nb::handle feed, nb::handle run_options) {
   std::vector<std::string> names;
   std::vector<Value> values;
+  PyRunOptions* given = nullptr;
+  if (!run_options.is_none() && !nb::try_cast(run_options, given))
+    throw nb::type_error(fmt::format("run_options: expected RunOptions, found {}", class_of(run_options)).c_str());
   const std::vector<std::string> fetches = fetch_names(s, output_names);
   read_feeds(s, feed, names, values);
   std::vector<Value> results(fetches.size());
 
   std::atomic<bool> own{false};
-  PyRunOptions* given = run_options.is_none() ? nullptr : nb::cast<PyRunOptions*>(run_options);
   RunOptions options = given ? given->options : RunOptions{};
   std::atomic<bool>& terminate = given ? given->terminate : own;
   options.terminate = &terminate;
@@ -163,6 +162,11 @@ nb::object described(const NodeArg& a) {
   return nb::str("NodeArg(name={!r}, type={!r}, shape={!r})").attr("format")(a.name, a.type, shape_list(a));
 }
 
+nb::object described_model(const ModelMetadata& d) {
+  return nb::str("ModelMetadata(graph_name={!r}, producer_name={!r}, domain={!r}, version={})")
+      .attr("format")(d.graph_name, d.producer_name, d.domain, d.version);
+}
+
 void bind_info(nb::module_& m) {
   nb::class_<NodeArg>(m, "NodeArg", "A declared input or output of a model.")
       .def_ro("name", &NodeArg::name)
@@ -177,7 +181,8 @@ void bind_info(nb::module_& m) {
       .def_ro("description", &ModelMetadata::description)
       .def_ro("graph_description", &ModelMetadata::graph_description)
       .def_ro("version", &ModelMetadata::version)
-      .def_ro("custom_metadata_map", &ModelMetadata::custom_metadata_map);
+      .def_ro("custom_metadata_map", &ModelMetadata::custom_metadata_map)
+      .def("__repr__", described_model);
 }
 
 }  // namespace
@@ -193,13 +198,15 @@ void bind_session(nb::module_& m) {
       .def_prop_ro("metadata", [](const PySession& s) { return s.session.metadata(); })
       .def_prop_ro("providers", [](const PySession& s) { return s.session.providers(); })
       .def_prop_ro("provider_options", [](const PySession& s) { return s.session.provider_options(); })
-      .def_prop_ro("options",
-                   [](const PySession& s) {
-                     auto copy = std::make_unique<PySessionOptions>();
-                     copy->options = s.session.options();
-                     copy->options.load_cancel = nullptr;
-                     return copy;
-                   })
+      .def(
+          "options",
+          [](const PySession& s) {
+            auto copy = std::make_unique<PySessionOptions>();
+            copy->options = s.session.options();
+            copy->options.load_cancel = nullptr;
+            return copy.release();
+          },
+          nb::rv_policy::take_ownership)
       .def_prop_ro("load_report_json", [](const PySession& s) { return s.session.load_report().json(); })
       .def_prop_ro("profiling_start_time_ns", [](const PySession& s) { return s.session.profiling_start_time_ns(); })
       .def(

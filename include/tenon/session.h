@@ -166,5 +166,7 @@ std::string version();  ///< "0.1.0"
 std::string op_table_json();
 /// Process default severity (0 verbose .. 4 fatal) for sessions with log_severity_level -1.
 void set_default_log_severity(int severity);
+/// Seeds the random operators that the model gives no seed, in sessions made from now on.
+void set_seed(int64_t seed);
 
 }  // namespace tenon

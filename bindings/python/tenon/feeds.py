@@ -25,8 +25,10 @@ def as_array(value, dtype, expected, name):
         if dtype is not None:
             raise InvalidArgument(f"input '{name}': expected {expected}, found {_found(value, array)}")
         return array
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind in "biufc":  # numpy's one object for the type: native byte order, no metadata
+        canonical = np.dtype(array.dtype.type)
+        if array.dtype is not canonical:
+            array = array.view(canonical) if array.dtype.isnative else array.astype(canonical)
     if typed or dtype is None or array.dtype == dtype:
         return array
     return _convert(array, dtype, expected, name)

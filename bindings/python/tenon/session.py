@@ -41,9 +41,9 @@ def check_providers(providers, provider_options, available):
         name, options = (p, {}) if isinstance(p, str) else p
         if name not in available:
             warnings.warn(f"Specified provider '{name}' is not in available provider names. Available providers: '{', '.join(available)}'",
-                          stacklevel=4)
+                          stacklevel=3)
         elif name in result:
-            warnings.warn(f"Duplicate provider '{name}' encountered, ignoring.", stacklevel=4)
+            warnings.warn(f"Duplicate provider '{name}' encountered, ignoring.", stacklevel=3)
         else:
             result[name] = {str(k): str(v) for k, v in options.items()}
     return list(result.items())
@@ -143,7 +143,7 @@ class InferenceSession:
 
     def get_session_options(self):
         """A copy of the options that the session was made with."""
-        return self._session.options
+        return self._session.options()
 
     def set_providers(self, providers=None, provider_options=None):
         """Loads the model anew for these providers."""

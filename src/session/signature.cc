@@ -19,7 +19,7 @@ NodeArg node_arg(const graph::Graph& g, const std::string& name, const ValueType
       DimInfo info;
       if (!is_symbol(d))
         info.value = d;
-      else if (g.symbols().is_unknown(d))
+      else if (g.symbols().is_unknown(d) && !g.symbols().is_fresh(d))
         info.symbol = g.symbols().to_string(d);
       a.shape->push_back(std::move(info));
     }
@@ -41,6 +41,14 @@ ModelMetadata metadata_of(const graph::Graph& g) {
 
 namespace {
 
+// "[?,2]": any size is good where a symbol stands.
+std::string expected_shape(const Dims& dims) {
+  std::string s = "[";
+  for (size_t i = 0; i < dims.size(); ++i)
+    s += (i ? "," : "") + (is_symbol(dims[i]) ? std::string("?") : std::to_string(dims[i]));
+  return s + "]";
+}
+
 [[noreturn]] void fail_dims(const std::string& name, const ValueType& t, const Value& v) {
   std::string at;
   if (v.dims().size() == t.dims.size())
@@ -48,7 +56,7 @@ namespace {
       if (!is_symbol(t.dims[i]) && t.dims[i] != v.dims()[i])
         at += fmt::format("{} index {}: got {}, expected {}", at.empty() ? " at" : ",", i, v.dims()[i], t.dims[i]);
   fail("Got invalid dimensions for input: {}: shape {} found, expected {} (rank {}, found rank {}){}", name,
-       to_string(v.dims()), to_string(t.dims), t.dims.size(), v.dims().size(), at);
+       to_string(v.dims()), expected_shape(t.dims), t.dims.size(), v.dims().size(), at);
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ struct PassContext {
   ops::DerivedInts& ints;  ///< kept up to date by infer_node
   PassReport& report;
   int64_t& rewrites_left;  ///< of stop_after_rewrite; a transformation calls take() before each change
+  size_t& folded_bytes;    ///< of constants made so far
   const char* pass;        ///< name of the running transformation
 
   /// False when no further rewrite is allowed; otherwise counts one.
@@ -122,7 +123,9 @@ class PassManager {
   const char* obstacle(const Patch& patch) const;
   bool agree(graph::ValueId from, graph::ValueId to);
   std::vector<graph::NodeId> dead_producers(const Patch& patch) const;
-  PassContext context(const char* pass) { return {options_, evaluate_, ints_, report_, rewrites_left_, pass}; }
+  PassContext context(const char* pass) {
+    return {options_, evaluate_, ints_, report_, rewrites_left_, folded_bytes_, pass};
+  }
   graph::Graph& graph_;
   PassOptions options_;
   Evaluate evaluate_;
@@ -130,6 +133,7 @@ class PassManager {
   ops::DerivedInts ints_;
   PassReport report_;
   int64_t rewrites_left_;
+  size_t folded_bytes_ = 0;
   size_t inferred_nodes_ = 0;  ///< node_limit when types were last inferred as a whole
 };
 

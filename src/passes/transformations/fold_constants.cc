@@ -142,7 +142,7 @@ class Folder {
       out += bytes;
     }
     if (out > kMiB && out / kGrowth > in) return skip(n, "the result is much larger than the operands");
-    if (out > c_.options.fold_bytes - std::min(folded_bytes_, c_.options.fold_bytes))
+    if (out > c_.options.fold_bytes - std::min(c_.folded_bytes, c_.options.fold_bytes))
       return skip(n, "the limit for folded constants is reached");
     std::vector<Value> results;
     try {
@@ -156,7 +156,7 @@ class Folder {
       if (!results[k].is_tensor() || !admits(g_.type(node.outputs[k]), results[k]))
         return skip(n, "the result is not of the inferred type");
     }
-    folded_bytes_ += out;
+    c_.folded_bytes += out;
     return results;
   }
 
@@ -167,7 +167,6 @@ class Folder {
 
   Graph& g_;
   PassContext& c_;
-  size_t folded_bytes_ = 0;
 };
 
 int64_t apply(Graph& g, PassContext& c) { return Folder(g, c).region(0); }

@@ -50,7 +50,7 @@ TEST(FoldConstants, Untouched) {
       n: int64[1] = {1000000}  c = ConstantOfShape(n)  f = ReduceSum(c)  y = Add(x, f)  return y })",
                    "the result is much larger than the operands");
   expect_untouched("fold_constants", R"(graph (x: float[2]) opset 17 {
-      n: int64[3] = {1000000, 1000000, 1000000}  c = ConstantOfShape(n)  f = ReduceSum(c)  y = Add(x, f)  return y })",
+      n: int64[3] = {1000, 1000, 1000}  c = ConstantOfShape(n)  f = ReduceSum(c)  y = Add(x, f)  return y })",
                    "the result is larger than the limit for folded constants");
   expect_untouched("fold_constants", R"(graph (x: float[2]) opset 17 {
       d: float[2] = {1, 2}  i: int64[1] = {7}  c = Gather(d, i)  y = Add(x, c)  return y })",

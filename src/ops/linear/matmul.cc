@@ -12,52 +12,57 @@ namespace {
 
 using GenericTypes = TypeList<double, int32_t, int64_t, uint32_t, uint64_t>;
 
-/// Concrete operands as [batch..., m, k] and [batch..., k, n], with element strides.
-struct Operands {
-  int64_t m, n, k;
-  int64_t a_row, a_col, b_row, b_col;
-  std::span<const int64_t> a_batch, b_batch;  ///< batch dims
+/// One operand as [batch..., rows, cols] with element strides.
+struct Operand {
+  int64_t rows = 1, cols = 1, row_step = 0, col_step = 1;
+  Dims batch, batch_steps;
 
-  Operands(std::span<const int64_t> a, std::span<const int64_t> b, Form f) {
-    if (a.size() == 1) {
-      m = 1, k = a[0], a_row = k, a_col = 1;
-    } else {
-      const int64_t rows = a[a.size() - 2], cols = a.back();
-      m = f.trans_a ? cols : rows, k = f.trans_a ? rows : cols;
-      a_row = f.trans_a ? 1 : cols, a_col = f.trans_a ? cols : 1;
-      a_batch = a.first(a.size() - 2);
+  Operand(std::span<const int64_t> d, bool is_a, bool trans, bool trans_batch) {
+    if (d.size() == 1) {
+      (is_a ? cols : rows) = d[0];
+      (is_a ? row_step : col_step) = d[0];
+      (is_a ? col_step : row_step) = 1;
+      return;
     }
-    if (b.size() == 1) {
-      n = 1, b_row = 1, b_col = 1;
-    } else {
-      const int64_t cols = b.back();
-      n = f.trans_b ? b[b.size() - 2] : cols;
-      b_row = f.trans_b ? 1 : cols, b_col = f.trans_b ? cols : 1;
-      b_batch = b.first(b.size() - 2);
-    }
+    Dims steps(d.size(), 1);
+    for (size_t i = d.size() - 1; i > 0; --i) steps[i - 1] = steps[i] * d[i];
+    const size_t last = d.size() - 1, row = trans_batch ? 0 : last - 1;
+    rows = d[row], row_step = steps[row], cols = d[last];
+    for (size_t i = 0; i < last; ++i)
+      if (i != row) batch.push_back(d[i]), batch_steps.push_back(steps[i]);
+    if (trans) std::swap(rows, cols), std::swap(row_step, col_step);
   }
-  /// Rows of A over all batches can be one tall matrix when B is shared.
-  bool merge_rows(bool trans_a) {
-    if (extent(b_batch, 0, b_batch.size()) != 1 || (trans_a && !a_batch.empty())) return false;
-    m *= extent(a_batch, 0, a_batch.size());
-    a_batch = b_batch = {};
-    return true;
-  }
+  int64_t batches() const { return extent(batch, 0, batch.size()); }
 };
 
+/// Rows of A over all batches are one tall matrix when B is shared and A lies in row order.
+void merge_rows(Operand& a, Operand& b, Form f) {
+  if (b.batches() != 1 || (a.batches() != 1 && (f.trans_a || f.trans_batch_a))) return;
+  a.rows *= a.batches();
+  a.batch = b.batch = {};
+}
+
 /// Element offset of an operand for each of the broadcast batches, in row-major order.
-void fill_offsets(std::span<const int64_t> own, std::span<const int64_t> all, int64_t matrix, int64_t* out) {
-  int64_t count = 1, stride = matrix;
+void fill_offsets(const Operand& o, std::span<const int64_t> all, int64_t* out) {
+  int64_t count = 1;
   out[0] = 0;
-  for (size_t i = 0; i < all.size(); ++i) {  // from the last dim: the table so far repeats for each index
-    const size_t from_end = i + 1;
-    const int64_t dim = all[all.size() - from_end];
-    const bool moves = from_end <= own.size() && own[own.size() - from_end] != 1;
+  for (size_t i = 1; i <= all.size(); ++i) {  // from the last dim: the table so far repeats for each index
+    const int64_t dim = all[all.size() - i];
+    const bool moves = i <= o.batch.size() && o.batch[o.batch.size() - i] != 1;
+    const int64_t step = moves ? o.batch_steps[o.batch.size() - i] : 0;
     for (int64_t r = 1; r < dim; ++r)
-      for (int64_t j = 0; j < count; ++j) out[r * count + j] = out[j] + (moves ? r * stride : 0);
+      for (int64_t j = 0; j < count; ++j) out[r * count + j] = out[j] + r * step;
     count *= dim;
-    if (from_end <= own.size()) stride *= own[own.size() - from_end];
   }
+}
+
+/// Dims with dim 0 moved behind the batch dims.
+Dims rows_last(const Dims& d, bool trans_batch) {
+  if (!trans_batch || d.size() < 3) return d;
+  Dims out = d;
+  out.erase(0);
+  out.insert(out.size() - 1, d[0]);
+  return out;
 }
 
 void infer(InferContext& c) { infer_product(c, {}); }
@@ -73,7 +78,8 @@ class Kernel final : public ops::Kernel {
 
 }  // namespace
 
-Dims result_dims(InferContext& c, const Dims& a, const Dims& b, Form f) {
+Dims result_dims(InferContext& c, const Dims& a_dims, const Dims& b_dims, Form f) {
+  const Dims a = rows_last(a_dims, f.trans_batch_a), b = rows_last(b_dims, f.trans_batch_b);
   if (a.empty() || b.empty()) fail("operands have rank {} and {}, expected at least 1", a.size(), b.size());
   const int64_t ka = a.size() == 1 || !f.trans_a ? a.back() : a[a.size() - 2];
   const int64_t kb = b.size() == 1 ? b[0] : f.trans_b ? b.back() : b[b.size() - 2];
@@ -94,36 +100,39 @@ Product::Product(const NodeInfo& info, Form form, float alpha)
     : form_(form), alpha_(alpha), table_(kernels::kernels_for(info.isa)) {
   const Value b = info.constant(1);
   if (!b || b.dtype() != DType::kFloat || b.dims().size() < 2) return;
-  const Operands o(Dims{1}, b.dims(), form);
-  const int64_t k = form.trans_b ? b.dims().back() : b.dims()[b.dims().size() - 2];
-  if (extent(o.b_batch, 0, o.b_batch.size()) != 1 || k == 0 || o.n <= 1) return;
-  packed_ = info.pack(b, fmt::format("gemm_b {} {} {}x{}", isa_name(info.isa), form.trans_b ? "t" : "n", k, o.n),
-                      kernels::packed_b_bytes(k, o.n, table_), [&](void* dst) {
-                        kernels::pack_b(static_cast<const float*>(b.data()), o.b_row, o.b_col, k, o.n, dst, table_);
-                      });
+  const Operand o(b.dims(), false, form.trans_b, form.trans_batch_b);
+  if (o.batches() != 1 || o.rows == 0 || o.cols <= 1) return;
+  packed_ = info.pack(
+      b, fmt::format("gemm_b {} {} {}x{}", isa_name(info.isa), form.trans_b ? "t" : "n", o.rows, o.cols),
+      kernels::packed_b_bytes(o.rows, o.cols, table_), [&](void* dst) {
+        kernels::pack_b(static_cast<const float*>(b.data()), o.row_step, o.col_step, o.rows, o.cols, dst, table_);
+      });
 }
 
 void Product::run(KernelContext& c, const kernels::Epilogue& epilogue) const {
   const TensorRef &a = c.input(0), &b = c.input(1), &y = c.output(0);
   if (y.count == 0) return;
-  Operands o(a.dims(), b.dims(), form_);
-  o.merge_rows(form_.trans_a);
+  Operand oa(a.dims(), true, form_.trans_a, form_.trans_batch_a);
+  Operand ob(b.dims(), false, form_.trans_b, form_.trans_batch_b);
+  merge_rows(oa, ob, form_);
   const size_t vectors = (a.rank == 1 ? 1 : 0) + (b.rank == 1 ? 1 : 0);
-  const auto batch_dims =
-      o.a_batch.empty() && o.b_batch.empty() ? std::span<const int64_t>() : y.dims().first(y.rank + vectors - 2);
-  const int64_t batches = extent(batch_dims, 0, batch_dims.size());
-  int64_t* a_at = c.scratch<int64_t>(2 * batches);
-  int64_t* b_at = a_at + batches;
-  fill_offsets(o.a_batch, batch_dims, o.m * o.k, a_at);
-  fill_offsets(o.b_batch, batch_dims, o.k * o.n, b_at);
+  const bool single = oa.batch.empty() && ob.batch.empty();
+  const auto all = single ? std::span<const int64_t>() : y.dims().first(y.rank + vectors - 2);
+  const int64_t batches = extent(all, 0, all.size());
+  int64_t *a_at = c.scratch<int64_t>(2 * batches), *b_at = a_at + batches;
+  fill_offsets(oa, all, a_at);
+  fill_offsets(ob, all, b_at);
+  const auto set = [&](auto& g) {
+    g.m = oa.rows, g.n = ob.cols, g.k = oa.cols;
+    g.a_row = oa.row_step, g.a_col = oa.col_step, g.b_row = ob.row_step, g.b_col = ob.col_step;
+    g.ldc = ob.cols;
+  };
 
   if (y.dtype == DType::kFloat) {
     kernels::GemmArgs g;
-    g.m = o.m, g.n = o.n, g.k = o.k;
-    g.a = a.as<float>(), g.a_row = o.a_row, g.a_col = o.a_col;
-    g.b = b.as<float>(), g.b_row = o.b_row, g.b_col = o.b_col;
+    set(g);
+    g.a = a.as<float>(), g.b = b.as<float>(), g.c = y.out<float>();
     g.packed_b = packed_.get();
-    g.c = y.out<float>(), g.ldc = o.n;
     g.alpha = alpha_;
     g.epilogue = epilogue;
     if (batches == 1) return kernels::gemm(g, c.par, table_);
@@ -134,25 +143,21 @@ void Product::run(KernelContext& c, const kernels::Epilogue& epilogue) const {
   if (is_half(y.dtype)) {
     kernels::GemmHalfArgs g;
     g.type = y.dtype;
-    g.m = o.m, g.n = o.n, g.k = o.k;
-    g.a_row = o.a_row, g.a_col = o.a_col, g.b_row = o.b_row, g.b_col = o.b_col;
-    g.ldc = o.n;
+    set(g);
     g.alpha = alpha_;
     g.epilogue = epilogue;
     for (int64_t i = 0; i < batches; ++i) {
-      g.a = a.as<Half>() + a_at[i], g.b = b.as<Half>() + b_at[i], g.c = y.out<Half>() + i * o.m * o.n;
+      g.a = a.as<Half>() + a_at[i], g.b = b.as<Half>() + b_at[i], g.c = y.out<Half>() + i * g.m * g.n;
       kernels::gemm_half(g, c.par, table_);
     }
     return;
   }
   visit<GenericTypes>(y.dtype, [&]<class T>() {
     kernels::GenericGemm<T> g;
-    g.m = o.m, g.n = o.n, g.k = o.k;
-    g.a_row = o.a_row, g.a_col = o.a_col, g.b_row = o.b_row, g.b_col = o.b_col;
-    g.ldc = o.n;
+    set(g);
     g.alpha = static_cast<T>(alpha_);
     for (int64_t i = 0; i < batches; ++i) {
-      g.a = a.as<T>() + a_at[i], g.b = b.as<T>() + b_at[i], g.c = y.out<T>() + i * o.m * o.n;
+      g.a = a.as<T>() + a_at[i], g.b = b.as<T>() + b_at[i], g.c = y.out<T>() + i * g.m * g.n;
       kernels::gemm_generic(g, c.par);
     }
   });

@@ -6,9 +6,11 @@
 
 namespace tenon::ops::matmul {
 
-/// Which operands are transposed in their last two dims (1-D operands never are).
+/// Which operands are transposed in their last two dims (1-D operands never are). trans_batch: the rows are dim 0, the
+/// batch dims follow, [M, batch..., K].
 struct Form {
   bool trans_a = false, trans_b = false;
+  bool trans_batch_a = false, trans_batch_b = false;
 };
 
 /// Dims of A B as numpy.matmul: 1-D operands lose their dim, batch dims broadcast. Throws when the inner dims differ.

@@ -1,0 +1,72 @@
+// com.microsoft FusedMatMul and TransposeMatMul: alpha A' B'; ai.tenon FusedMatMulBias: activation(A B + bias).
+#include "kernels/table.h"
+#include "ops/activation_attr.h"
+#include "ops/linear/matmul.h"
+#include "ops/staging.h"
+
+namespace tenon::ops::fused_matmul {
+namespace {
+
+matmul::Form read_form(const graph::Attrs& attrs) {
+  const auto on = [&](const char* name) { return attrs.get_int(name, 0) != 0; };
+  return {on("transA"), on("transB"), on("transBatchA"), on("transBatchB")};
+}
+
+void infer(InferContext& c) { matmul::infer_product(c, read_form(c.attrs())); }
+
+class Kernel final : public ops::Kernel {
+ public:
+  explicit Kernel(const NodeInfo& info) : product_(info, read_form(info.attrs), info.attrs.get_float("alpha", 1)) {}
+  void run(KernelContext& c) const override { product_.run(c); }
+
+ private:
+  matmul::Product product_;
+};
+
+kernels::Epilogue read_epilogue(const graph::Attrs& attrs) {
+  kernels::Epilogue e;
+  set_activation(attrs.get_string("activation", ""), attrs.get_floats("activation_params"), &e);
+  return e;
+}
+
+void infer_bias(InferContext& c) {
+  read_epilogue(c.attrs());
+  expect_rank(c, 2, 1);
+  matmul::infer_product(c, {});
+  if (!c.has_rank(1) || !c.has_rank(2)) return;
+  const Dims& b = c.dims(1);
+  if (b.size() < 2) fail("B has rank {}, expected at least 2", b.size());
+  expect_equal(c, c.dims(2)[0], b.back(), "entries of bias and columns of B");
+}
+
+/// Bias is added per column before the activation, inside the product.
+class BiasKernel final : public ops::Kernel {
+ public:
+  explicit BiasKernel(const NodeInfo& info) : product_(info), epilogue_(read_epilogue(info.attrs)) {}
+  void run(KernelContext& c) const override {
+    kernels::Epilogue e = epilogue_;
+    e.bias = load_f32(c, 2, product_.table());
+    e.bias_kind = kernels::BiasKind::kPerColumn;
+    product_.run(c, e);
+  }
+
+ private:
+  matmul::Product product_;
+  kernels::Epilogue epilogue_;
+};
+
+constexpr DTypeSet kBiasSet = dtype_set({DType::kFloat, DType::kFloat16, DType::kBFloat16});
+constexpr Port kIn[] = {{"A", kFloatSet}, {"B", kFloatSet}}, kOut[] = {{"Y", kFloatSet}};
+constexpr Port kBiasIn[] = {{"A", kBiasSet}, {"B", kBiasSet}, {"bias", kBiasSet}}, kBiasOut[] = {{"Y", kBiasSet}};
+constexpr AttrDef kAttrs[] = {float_attr("alpha", 1), int_attr("transA", 0), int_attr("transB", 0),
+                              int_attr("transBatchA", 0), int_attr("transBatchB", 0)};
+constexpr AttrDef kTransposeAttrs[] = {float_attr("alpha", 1), int_attr("transA", 0), int_attr("transB", 0)};
+constexpr AttrDef kBiasAttrs[] = {string_attr("activation", ""), optional_attr("activation_params", AttrKind::kFloats)};
+constexpr OpDef kOps[] = {
+    {"FusedMatMul", "com.microsoft", 1, 0, kIn, kOut, kAttrs, infer, make<Kernel>},
+    {"TransposeMatMul", "com.microsoft", 1, 0, kIn, kOut, kTransposeAttrs, infer, make<Kernel>},
+    {"FusedMatMulBias", "ai.tenon", 1, 0, kBiasIn, kBiasOut, kBiasAttrs, infer_bias, make<BiasKernel>},
+};
+}  // namespace
+TENON_OPS(kOps)
+}  // namespace tenon::ops::fused_matmul

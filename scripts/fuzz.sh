@@ -10,12 +10,16 @@ cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -j "${JOBS:-$(nproc)}"
 corpus=build/fuzz/corpus
 mkdir -p "$corpus" build/fuzz/seeds
+if [ ! -d build/fuzz/made ]; then  # needs onnx; a minute of fuzzing without it is still worth something
+  "${TENON_PYTHON:-.venv/bin/python}" tests/fuzz/make_corpus.py build/fuzz/made 2>/dev/null || echo "fuzz: no made seeds" >&2
+fi
 find tests examples -name '*.onnx' -size -64k -exec cp -u {} build/fuzz/seeds/ \;
 seeds=(build/fuzz/seeds)
+[ -d build/fuzz/made ] && seeds+=(build/fuzz/made)
 [ -d tests/fuzz/corpus ] && seeds+=(tests/fuzz/corpus)
 echo "fuzz: ${FUZZ_SECONDS:-60} s from $(find "${seeds[@]}" -type f | wc -l) seeds"
 log=build/fuzz/last.log
-if build/fuzz/bin/loader_fuzz "$corpus" "${seeds[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 \
+if build/fuzz/bin/loader_fuzz "$corpus" "${seeds[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -dict=tests/fuzz/onnx.dict \
   -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 >"$log" 2>&1; then
   grep -E '^(Done|stat::(number_of_executed_units|peak_rss_mb))' "$log"
 else

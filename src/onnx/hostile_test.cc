@@ -314,6 +314,25 @@ TEST(Hostile, CountsHaveLimits) {
   EXPECT_EQ(load_error(bytes, {.objects = 20}).limit, "objects");
 }
 
+TEST(Hostile, FewBytesAskingForPetabytes) {
+  const auto filled = [](int64_t rows) {
+    return small_model({node("ConstantOfShape", {"s"}, {"big"}), node("Add", {"x", "big"}, {"y"})},
+                       {tensor_int64s("s", {1}, {rows})});
+  };
+  EXPECT_LT(filled(1).size(), 200u);
+  const LoadError e = load_error(filled(int64_t{25} << 50));
+  EXPECT_EQ(e.limit, "tensor_elements") << e.text;
+  EXPECT_NE(e.text.find("ConstantOfShape"), std::string::npos) << e.text;
+  const std::string product = small_model({node("ConstantOfShape", {"s"}, {"z"}), node("Neg", {"x"}, {"y"})},
+                                          {tensor_int64s("s", {3}, {int64_t{1} << 40, int64_t{1} << 40, 8})});
+  EXPECT_NE(load_error(product).code, 0);
+  EXPECT_EQ(load_error(small_model({node("ConstantOfShape", {"s"}, {"z"}), node("Neg", {"x"}, {"y"})},
+                                   {tensor_int64s("s", {2}, {int64_t{1} << 60, 0})}))
+                .text,
+            "")
+      << "no elements";
+}
+
 TEST(Hostile, ManyEmptyMessages) {
   std::string nodes(20'000'000, '\0');  // 10^7 empty nodes
   for (size_t i = 0; i < nodes.size(); i += 2) nodes[i] = 0x0a;

@@ -9,9 +9,9 @@ struct Limits {
   int64_t file_bytes = int64_t{1} << 42;         ///< model file
   int64_t depth = 64;                            ///< nesting of subgraphs, and of types
   int64_t nodes = 2'000'000;                     ///< nodes of the model and its subgraphs together
-  int64_t objects = 50'000'000;                  ///< messages in the file; at most 64 Ki + file bytes / 4 as well
+  int64_t objects = 50'000'000;                  ///< messages that are decoded
   int64_t initializer_bytes = int64_t{1} << 42;  ///< tensors of the model together, external ones too
-  int64_t tensor_elements = int64_t{1} << 40;    ///< elements of one tensor
+  int64_t tensor_elements = int64_t{1} << 40;    ///< elements of one tensor, constants and results of known shape
   int64_t sparse_expansion = int64_t{1} << 28;   ///< dense bytes of all sparse initializers together
   int64_t name_length = 1 << 16;                 ///< bytes of a name
   int64_t functions = 10'000;                    ///< model functions

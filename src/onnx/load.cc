@@ -1,6 +1,7 @@
 // From a file or bytes to a graph: decode, import, infer types.
 #include "onnx/load.h"
 
+#include <algorithm>
 #include <new>
 #include <set>
 #include <stdexcept>
@@ -35,6 +36,23 @@ void check_versions(const ModelView& m) {
   if (m.ir_version >= 3 && m.opsets.empty()) fail(ErrorCode::kInvalidGraph, "the model imports no opset");
 }
 
+/// A few bytes can ask for petabytes (ConstantOfShape, Expand, Tile): refused before anything is planned or folded.
+void check_sizes(const graph::Graph& g, const Limits& limits) {
+  for (graph::ValueId v = 0; v < g.value_limit(); ++v) {
+    const graph::ValueInfo& info = g.value(v);
+    if (info.role != graph::ValueRole::kResult || info.node == graph::kNone || !info.type.is_static()) continue;
+    const Dims& dims = info.type.dims;
+    if (std::find(dims.begin(), dims.end(), 0) != dims.end()) continue;
+    int64_t count = 1;
+    for (int64_t d : dims)
+      if (__builtin_mul_overflow(count, d, &count)) count = INT64_MAX;
+    if (count > limits.tensor_elements)
+      fail_limit("tensor_elements", "node {} ({}): output {} has shape {}, at most {} elements are allowed",
+                 quote_name(g.node(info.node).name), g.node(info.node).op, quote_name(info.name), to_string(dims),
+                 limits.tensor_elements);
+  }
+}
+
 void infer(graph::Graph& g, const LoadOptions& options) {
   ops::InferOptions infer;
   infer.strict = options.strict;
@@ -44,6 +62,7 @@ void infer(graph::Graph& g, const LoadOptions& options) {
     if (conflicts++ == 0) first = what;
   };
   ops::infer_types(g, infer);
+  check_sizes(g, options.limits);
   if (conflicts == 0 || !options.logger) return;
   const std::string more = conflicts > 1 ? fmt::format(" (and {} more)", conflicts - 1) : std::string();
   options.logger->log(Severity::kWarning, "{}; the inferred type is used{}", first, more);

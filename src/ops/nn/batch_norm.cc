@@ -42,7 +42,6 @@ class Kernel final : public ops::Kernel {
   explicit Kernel(const NodeInfo& info)
       : eps_(info.attrs.get_float("epsilon", 1e-5f)),
         momentum_(info.attrs.get_float("momentum", 0.9f)),
-        since_(info.since),
         table_(kernels::kernels_for(info.isa)) {
     size_t wanted = 0;
     for (const ValueType* t : info.outputs) wanted += t ? 1 : 0;
@@ -143,7 +142,6 @@ class Kernel final : public ops::Kernel {
   }
 
   float eps_, momentum_;
-  int since_;
   bool training_ = false;
   const kernels::KernelTable& table_;
 };

@@ -1,4 +1,6 @@
 """Tenon: run ONNX models. The names, defaults and results are those of `onnxruntime`: `import tenon as ort`."""
+import json
+
 from . import _tenon, capi, errors
 from ._tenon import (
     ExecutionMode,
@@ -42,49 +44,47 @@ def __getattr__(name):
     raise AttributeError(f"module 'tenon' has no attribute '{name}'")
 
 
-def get_version_string():
+def get_version_string() -> str:
     """Version of Tenon, "0.1.0"."""
     return __version__
 
 
-def get_build_info():
+def get_build_info() -> str:
     """One line about this build."""
     return f"Tenon {__version__}, providers: {', '.join(get_available_providers())}"
 
 
-def get_device():
+def get_device() -> str:
     """The kind of device that sessions use by default: "CPU"."""
     return "CPU"
 
 
-def op_table():
+def op_table() -> list[dict]:
     """Every operator: a list of dicts with domain, name, since, until, inputs, outputs and attributes."""
-    import json
-
     return json.loads(_tenon.op_table_json())
 
 
-def set_default_logger_verbosity(level):
+def set_default_logger_verbosity(level: int) -> None:
     """Accepted and without effect: Tenon's verbose messages have one level."""
     if not isinstance(level, int):
         raise TypeError(f"expected an int, found {type(level).__name__}")
 
 
-def set_seed(seed):
+def set_seed(seed: int) -> None:
     """Seed of random operators that have none of their own."""
     if not isinstance(seed, int):
         raise TypeError(f"expected an int, found {type(seed).__name__}")
     _tenon.set_seed(seed)
 
 
-def has_collective_ops():
+def has_collective_ops() -> bool:
     """False: no operator here talks to other machines."""
     return False
 
 
-def enable_telemetry_events():
+def enable_telemetry_events() -> None:
     """Accepted and without effect: Tenon sends nothing anywhere."""
 
 
-def disable_telemetry_events():
+def disable_telemetry_events() -> None:
     """Accepted and without effect: Tenon sends nothing anywhere."""

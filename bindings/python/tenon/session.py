@@ -1,7 +1,11 @@
 """InferenceSession: a loaded model."""
+from __future__ import annotations
+
 import json
 import os
 import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from . import _tenon
 from .errors import EPFail, NotImplemented
@@ -10,7 +14,8 @@ _CPU = "CPUExecutionProvider"
 _KNOWN_KWARGS = {"disabled_optimizers", "enable_fallback", "read_config_from_model"}
 
 
-def check_providers(providers, provider_options, available):
+def check_providers(providers: Sequence[str | tuple[str, dict]] | None, provider_options: Sequence[dict] | None,
+                    available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """[(name, {str: str})] in the given order, of the providers that are in `available`.
 
     A name that is not available, and a name given twice, are a UserWarning. Anything that is neither a name nor (name, dict), and options that
@@ -60,7 +65,9 @@ class InferenceSession:
 
     Raises the classes of tenon.errors: NoSuchFile, InvalidProtobuf, InvalidGraph, NotImplemented, InvalidArgument (a wrong option), Fail."""
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, **kwargs):
+    def __init__(self, path_or_bytes: str | os.PathLike | bytes | bytearray | memoryview,
+                 sess_options: _tenon.SessionOptions | None = None, providers: Sequence[str | tuple[str, dict]] | None = None,
+                 provider_options: Sequence[dict] | None = None, **kwargs: Any) -> None:
         if isinstance(path_or_bytes, (bytes, bytearray, memoryview)):
             self._model = path_or_bytes
         elif isinstance(path_or_bytes, (str, os.PathLike)):
@@ -77,7 +84,7 @@ class InferenceSession:
         self._enable_fallback = bool(kwargs.get("enable_fallback", True))
         self._create(check_providers(providers, provider_options, _tenon.get_available_providers()))
 
-    def _create(self, providers):
+    def _create(self, providers: Iterable[tuple[str, dict[str, str]]]) -> None:
         options = self._given_options
         if options is None:
             options = _tenon.SessionOptions()
@@ -97,7 +104,8 @@ class InferenceSession:
             return
         self._run = self._session.run
 
-    def run(self, output_names, input_feed, run_options=None):
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any],
+            run_options: _tenon.RunOptions | None = None) -> list[Any]:
         """Runs the model and returns a list with one value per output name (None or []: all outputs).
 
         input_feed: {input name: value}. A value is a numpy array, or what makes one: nested lists, scalars, arrays of other libraries;
@@ -117,67 +125,68 @@ class InferenceSession:
             self._enable_fallback = False
             return self._run(output_names, input_feed, run_options)
 
-    def get_inputs(self):
+    def get_inputs(self) -> list[_tenon.NodeArg]:
         """Declared inputs: a list of NodeArg."""
         return self._session.inputs
 
-    def get_outputs(self):
+    def get_outputs(self) -> list[_tenon.NodeArg]:
         """Declared outputs: a list of NodeArg."""
         return self._session.outputs
 
-    def get_overridable_initializers(self):
+    def get_overridable_initializers(self) -> list[_tenon.NodeArg]:
         """Inputs that have a default in the model: a list of NodeArg. They may be fed."""
         return self._session.overridable_initializers
 
-    def get_modelmeta(self):
+    def get_modelmeta(self) -> _tenon.ModelMetadata:
         """ModelMetadata: producer, graph name, version, custom metadata."""
         return self._session.metadata
 
-    def get_providers(self):
+    def get_providers(self) -> list[str]:
         """Names of the providers in use, highest priority first."""
         return self._session.providers
 
-    def get_provider_options(self):
+    def get_provider_options(self) -> dict[str, dict[str, str]]:
         """{provider name: {option: value}}."""
         return self._session.provider_options
 
-    def get_session_options(self):
+    def get_session_options(self) -> _tenon.SessionOptions:
         """A copy of the options that the session was made with."""
         return self._session.options()
 
-    def set_providers(self, providers=None, provider_options=None):
+    def set_providers(self, providers: Sequence[str | tuple[str, dict]] | None = None,
+                      provider_options: Sequence[dict] | None = None) -> None:
         """Loads the model anew for these providers."""
         self._create(check_providers(providers, provider_options, _tenon.get_available_providers()))
 
-    def enable_fallback(self):
+    def enable_fallback(self) -> None:
         """A provider that fails is replaced by the CPU provider, with a warning (the default)."""
         self._enable_fallback = True
 
-    def disable_fallback(self):
+    def disable_fallback(self) -> None:
         """A provider that fails raises EPFail."""
         self._enable_fallback = False
 
-    def end_profiling(self):
+    def end_profiling(self) -> str:
         """Ends the profile and returns the path of its file, "" when profiling was not enabled."""
         return self._session.end_profiling()
 
-    def get_profiling_start_time_ns(self):
+    def get_profiling_start_time_ns(self) -> int:
         """When profiling started, in nanoseconds of the monotonic clock; 0 when it was not enabled."""
         return self._session.profiling_start_time_ns
 
-    def load_report(self):
+    def load_report(self) -> dict[str, Any]:
         """What happened at load, as a dict: nodes before and after, rewrites, near misses with reasons, times."""
         return json.loads(self._session.load_report_json)
 
-    def graph_text(self):
+    def graph_text(self) -> str:
         """The optimised graph as text."""
         return self._session.graph_text()
 
-    def plan_text(self):
+    def plan_text(self) -> str:
         """The execution plan as text."""
         return self._session.plan_text()
 
-    def model_bytes(self):
+    def model_bytes(self) -> bytes:
         """The optimised graph as the bytes of an ONNX model."""
         return self._session.model_bytes()
 

@@ -14,7 +14,8 @@ NB_MODULE(_tenon, m) {
   m.def("get_available_providers", &available_providers);
   m.def("get_all_providers", &all_providers);
   m.def("version", &version);
-  m.def("op_table_json", &op_table_json);
+  m.def("op_table_json", &op_table_json,
+        "Every operator as JSON: domain, name, since, until, inputs, outputs, attributes.");
   m.def("set_seed", &set_seed);
   m.def("set_default_logger_severity", [](int severity) {
     if (severity < 0 || severity > 4)

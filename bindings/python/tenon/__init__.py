@@ -1,6 +1,4 @@
 """Tenon: run ONNX models. The names, defaults and results are those of `onnxruntime`: `import tenon as ort`."""
-import json
-
 from . import _tenon, capi, errors
 from ._tenon import (
     ExecutionMode,
@@ -12,6 +10,7 @@ from ._tenon import (
     SessionOptions,
     get_all_providers,
     get_available_providers,
+    op_table_json,
     set_default_logger_severity,
 )
 from .session import InferenceSession
@@ -22,7 +21,7 @@ package_name = "tenon"
 __all__ = [
     "ExecutionMode", "ExecutionOrder", "GraphOptimizationLevel", "InferenceSession", "ModelMetadata", "NodeArg", "RunOptions",
     "SessionOptions", "capi", "disable_telemetry_events", "enable_telemetry_events", "errors", "get_all_providers",
-    "get_available_providers", "get_build_info", "get_device", "get_version_string", "has_collective_ops", "op_table",
+    "get_available_providers", "get_build_info", "get_device", "get_version_string", "has_collective_ops", "op_table_json",
     "set_default_logger_severity", "set_default_logger_verbosity", "set_seed",
 ]
 
@@ -57,11 +56,6 @@ def get_build_info() -> str:
 def get_device() -> str:
     """The kind of device that sessions use by default: "CPU"."""
     return "CPU"
-
-
-def op_table() -> list[dict]:
-    """Every operator: a list of dicts with domain, name, since, until, inputs, outputs and attributes."""
-    return json.loads(_tenon.op_table_json())
 
 
 def set_default_logger_verbosity(level: int) -> None:

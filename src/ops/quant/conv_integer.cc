@@ -1,0 +1,39 @@
+// ConvInteger: convolution of 8-bit integers with zero points, in int32.
+#include "ops/integer_conv.h"
+#include "ops/op.h"
+
+namespace tenon::ops::conv_integer {
+namespace {
+
+constexpr IntegerConv::Operands kAt{0, 1, 2, 3};
+
+class ConvInteger final : public Kernel {
+ public:
+  explicit ConvInteger(const NodeInfo& n) : conv_(n, kAt) {}
+  void run(KernelContext& c) const override {
+    conv_.run(c, [](int32_t*, int64_t, int64_t, int64_t, int64_t) {});
+  }
+
+ private:
+  IntegerConv conv_;
+};
+
+void infer(InferContext& c) { infer_integer_conv(c, kAt, DType::kInt32); }
+
+constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8});
+constexpr Port kIn[] = {{"x", kBytes, "T1"},
+                        {"w", kBytes, "T2"},
+                        {"x_zero_point", kBytes, "T1", PortUse::kOptional},
+                        {"w_zero_point", kBytes, "T2", PortUse::kOptional}};
+constexpr Port kOut[] = {{"y", dtype_bit(DType::kInt32), "T3"}};
+constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
+                              optional_attr("dilations", AttrKind::kInts),
+                              int_attr("group", 1),
+                              optional_attr("kernel_shape", AttrKind::kInts),
+                              optional_attr("pads", AttrKind::kInts),
+                              optional_attr("strides", AttrKind::kInts)};
+constexpr OpDef kOps[] = {{"ConvInteger", "", 10, 0, kIn, kOut, kAttrs, infer, make<ConvInteger>}};
+
+}  // namespace
+TENON_OPS(kOps)
+}  // namespace tenon::ops::conv_integer

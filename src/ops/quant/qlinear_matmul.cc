@@ -1,0 +1,119 @@
+// QLinearMatMul: y = quantize(dequantize(a) dequantize(b)). 8-bit integers multiply exactly in int32, float8 in float.
+#include <algorithm>
+
+#include "kernels/gemm.h"
+#include "kernels/rows.h"
+#include "kernels/table.h"
+#include "ops/convert.h"
+#include "ops/integer_product.h"
+#include "ops/map.h"
+#include "ops/op.h"
+#include "ops/quantization.h"
+
+namespace tenon::ops::qlinear_matmul {
+namespace {
+
+constexpr IntegerProduct::Operands kAt{0, 3, 2, 5};
+constexpr size_t kAScale = 1, kBScale = 4, kYScale = 6, kYZero = 7;
+constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8});
+
+class QLinearMatMul final : public Kernel {
+ public:
+  explicit QLinearMatMul(const NodeInfo& n) : product_(n, contains(kBytes, n.dtype(kAt.b)) ? kAt : kNotPacked) {}
+
+  void run(KernelContext& c) const override {
+    const TensorRef &a = c.input(kAt.a), &b = c.input(kAt.b), &y = c.output(0);
+    if (y.count == 0) return;
+    const float *sa = scratch_floats(c, c.input(kAScale)), *sb = scratch_floats(c, c.input(kBScale)),
+                *sy = scratch_floats(c, c.input(kYScale)), *zy = scratch_floats(c, c.input(kYZero));
+    if (c.input(kYScale).count != 1 || c.input(kYZero).count != 1)
+      fail(ErrorCode::kNotImplemented, "y_scale has {} elements, expected 1", c.input(kYScale).count);
+    const bool a_rows = c.input(kAScale).count > 1, b_columns = c.input(kBScale).count > 1;
+    if (!contains(kBytes, a.dtype) || !contains(kBytes, b.dtype) || !contains(kBytes, y.dtype))
+      return run_floats(c, sa, sb, *sy, *zy);
+    const auto zero = static_cast<int32_t>(*zy);
+    const int64_t n = b.rank == 1 ? 1 : b.dim[b.rank - 1], m = a.rank == 1 ? 1 : a.dim[a.rank - 2];
+    if (a_rows && c.input(kAScale).count != m)
+      fail("a_scale has {} elements, expected 1 or {}", c.input(kAScale).count, m);
+    if (b_columns && c.input(kBScale).count != n)
+      fail("b_scale has {} elements, expected 1 or {}", c.input(kBScale).count, n);
+    float* factor = c.scratch<float>(n);  // of the first row; other rows rescale it
+    for (int64_t j = 0; j < n; ++j) factor[j] = sa[0] * sb[b_columns ? j : 0] / *sy;
+    float* own = a_rows ? c.scratch<float>(n * m) : nullptr;
+    for (int64_t i = 0; own && i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) own[i * n + j] = sa[i] * sb[b_columns ? j : 0] / *sy;
+    product_.run(c, [&](int32_t* acc, int64_t first, int64_t rows, int64_t columns) {
+      c.par.loop(rows, 0.6 * static_cast<double>(columns), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const float* f = own ? own + i * n : factor;
+          const int32_t* from = acc + i * columns;
+          const int64_t at = (first + i) * columns;
+          if (y.dtype == DType::kUint8)
+            kernels::requantize_row(from, y.out<uint8_t>() + at, columns, f, b_columns, zero, product_.table());
+          else
+            kernels::requantize_row(from, y.out<int8_t>() + at, columns, f, b_columns, zero, product_.table());
+        }
+      });
+    });
+  }
+
+ private:
+  // Constants are looked up at an operand that does not exist.
+  static constexpr IntegerProduct::Operands kNotPacked{SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
+
+  // Operands scaled to floats, one float product per matrix.
+  void run_floats(KernelContext& c, const float* sa, const float* sb, float sy, float zy) const {
+    const TensorRef &a = c.input(kAt.a), &b = c.input(kAt.b), &y = c.output(0);
+    const float *za = scratch_floats(c, c.input(kAt.a_zero)), *zb = scratch_floats(c, c.input(kAt.b_zero));
+    if (c.input(kAScale).count != 1 || c.input(kBScale).count != 1 || c.input(kAt.a_zero).count != 1 ||
+        c.input(kAt.b_zero).count != 1)
+      fail(ErrorCode::kNotImplemented, "scales and zero points of float8 operands must be scalars");
+    const auto scaled = [&](const TensorRef& t, float scale, float zero) {
+      float* out = c.scratch<float>(t.count);
+      Converter(t.dtype, DType::kFloat).run(c.par, t.data, out, t.count);
+      for (int64_t i = 0; i < t.count; ++i) out[i] = (out[i] - zero) * scale;
+      return out;
+    };
+    const float *fa = scaled(a, *sa, *za), *fb = scaled(b, *sb, *zb);
+    kernels::GemmArgs g;
+    g.m = a.rank == 1 ? 1 : a.dim[a.rank - 2];
+    g.k = a.dim[a.rank - 1];
+    g.n = b.rank == 1 ? 1 : b.dim[b.rank - 1];
+    g.a_row = g.k, g.a_col = 1, g.b_row = g.n, g.b_col = 1, g.ldc = g.n;
+    float* product = c.scratch<float>(y.count);
+    const auto batch = y.dims().first(y.rank + (a.rank == 1) + (b.rank == 1) - 2);
+    const Nest nest(batch, {a.dims().first(a.rank < 2 ? 0 : a.rank - 2), b.dims().first(b.rank < 2 ? 0 : b.rank - 2)});
+    nest.each(0, extent(batch, 0, batch.size()), [&](const int64_t* offset, int64_t first, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) {
+        g.a = fa + (offset[0] + (nest.stride[0][0] ? i : 0)) * g.m * g.k;
+        g.b = fb + (offset[1] + (nest.stride[1][0] ? i : 0)) * g.k * g.n;
+        g.c = product + (first + i) * g.m * g.n;
+        kernels::gemm(g, c.par, product_.table());
+      }
+    });
+    QuantizeTo(y.dtype).row(product, y.count, &sy, &zy, 0, y.data);
+  }
+
+  IntegerProduct product_;
+};
+
+void infer(InferContext& c) { infer_integer_product(c, kAt, c.dtype(kYZero)); }
+
+constexpr DTypeSet kFloat32 = dtype_bit(DType::kFloat),
+                   kScales = dtype_set({DType::kFloat, DType::kFloat16, DType::kBFloat16}),
+                   kBytes21 = kBytes | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                                                  DType::kFloat8E5M2FNUZ});
+constexpr Port kIn10[] = {{"a", kBytes, "T1"},       {"a_scale", kFloat32, ""},     {"a_zero_point", kBytes, "T1"},
+                          {"b", kBytes, "T2"},       {"b_scale", kFloat32, ""},     {"b_zero_point", kBytes, "T2"},
+                          {"y_scale", kFloat32, ""}, {"y_zero_point", kBytes, "T3"}};
+constexpr Port kIn21[] = {{"a", kBytes21, "T1"},      {"a_scale", kScales, "TS"},      {"a_zero_point", kBytes21, "T1"},
+                          {"b", kBytes21, "T2"},      {"b_scale", kScales, "TS"},      {"b_zero_point", kBytes21, "T2"},
+                          {"y_scale", kScales, "TS"}, {"y_zero_point", kBytes21, "T3"}};
+constexpr Port kOut10[] = {{"y", kBytes, "T3"}};
+constexpr Port kOut21[] = {{"y", kBytes21, "T3"}};
+constexpr OpDef kOps[] = {{"QLinearMatMul", "", 10, 20, kIn10, kOut10, {}, infer, make<QLinearMatMul>},
+                          {"QLinearMatMul", "", 21, 0, kIn21, kOut21, {}, infer, make<QLinearMatMul>}};
+
+}  // namespace
+TENON_OPS(kOps)
+}  // namespace tenon::ops::qlinear_matmul

@@ -157,7 +157,8 @@ std::vector<std::pair<std::string, std::string>> parse_zip(std::string_view byte
 std::string format_zip(const std::vector<std::pair<std::string, std::string>>& members) {
   std::string out, directory;
   constexpr uint16_t kVersion = 20, kDate = (1 << 5) | 1;  // 1980-01-01: the same values give the same file
-  for (const auto& [name, content] : members) {
+  for (const auto& member : members) {
+    const std::string &name = member.first, &content = member.second;
     if (content.size() >= k32 || out.size() + content.size() >= k32)
       fail(ErrorCode::kNotImplemented, ".npz files of 4 GB and more are not written");
     const auto head = [&](std::string& s) {  // the fields that both records have in a row

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/table.h"
 
@@ -69,6 +70,46 @@ BENCHMARK(gemm_bench)
     ->Args({128, 128, 64, 0, 0})
     ->Args({64, 64, 3136, 0, 0})
     ->Args({2048, 512, 49, 0, 0})
+    ->Unit(benchmark::kMicrosecond);
+
+// channels in, channels out, extent in, kernel, stride, groups; NCHW, batch 1, ReLU
+void conv_bench(benchmark::State& state) {
+  ConvArgs a;
+  ConvShape& s = a.shape;
+  s.in_channels = state.range(0), s.out_channels = state.range(1), s.groups = state.range(5);
+  for (int d = 0; d < 2; ++d) {
+    s.in[d] = state.range(2), s.kernel[d] = state.range(3), s.stride[d] = state.range(4), s.pad[d] = state.range(3) / 2;
+    s.out[d] = (s.in[d] + 2 * s.pad[d] - s.kernel[d]) / s.stride[d] + 1;
+  }
+  const int64_t k = s.in_channels / s.groups * s.kernel[0] * s.kernel[1], out = s.out[0] * s.out[1];
+  auto x = random_floats(s.in_channels * s.in[0] * s.in[1]), w = random_floats(s.out_channels * k, 2);
+  auto y = random_floats(s.out_channels * out),
+       packed = random_floats(static_cast<int64_t>(conv_packed_bytes(s) / 4 + 1));
+  conv_pack(s, w.get(), packed.get());
+  a.x = x.get(), a.w = w.get(), a.packed_w = packed.get(), a.y = y.get();
+  a.epilogue.activation = Activation::kRelu;
+  for (auto _ : state) conv(a, {});
+  flops(state, 2.0 * static_cast<double>(k * s.out_channels * out));
+}
+BENCHMARK(conv_bench)
+    ->Name("Conv")
+    ->ArgNames({"cin", "cout", "size", "kernel", "stride", "groups"})
+    ->Args({3, 64, 224, 7, 2, 1})
+    ->Args({64, 64, 56, 3, 1, 1})
+    ->Args({128, 128, 28, 3, 1, 1})
+    ->Args({256, 256, 14, 3, 1, 1})
+    ->Args({512, 512, 7, 3, 1, 1})
+    ->Args({64, 256, 56, 1, 1, 1})
+    ->Args({256, 64, 56, 1, 1, 1})
+    ->Args({512, 128, 28, 1, 1, 1})
+    ->Args({1024, 256, 14, 1, 1, 1})
+    ->Args({256, 1024, 14, 1, 1, 1})
+    ->Args({2048, 512, 7, 1, 1, 1})
+    ->Args({512, 1024, 28, 1, 2, 1})
+    ->Args({32, 16, 112, 1, 1, 1})
+    ->Args({24, 144, 56, 1, 1, 1})
+    ->Args({144, 144, 56, 3, 1, 144})
+    ->Args({96, 96, 112, 3, 2, 96})
     ->Unit(benchmark::kMicrosecond);
 
 }  // namespace

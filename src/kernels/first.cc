@@ -179,63 +179,6 @@ void unflatten(int rank, const int64_t* dims, int64_t i, int64_t* at) {
 }
 }  // namespace
 
-size_t conv_packed_bytes(const ConvShape&, const KernelTable&) { return 0; }
-void conv_pack(const ConvShape&, const float*, void*, const KernelTable&) {}
-void conv(const ConvArgs& a, const Parallel& par, const KernelTable&) {
-  const ConvShape& s = a.shape;
-  const int64_t in = volume(s.rank, s.in), out = volume(s.rank, s.out), taps = volume(s.rank, s.kernel);
-  const int64_t cg = s.in_channels / s.groups, og = s.out_channels / s.groups;
-  par.loop(s.batch * s.out_channels, static_cast<double>(out * taps * cg), [&](int64_t p0, int64_t p1) {
-    for (int64_t p = p0; p < p1; ++p) {
-      const int64_t b = p / s.out_channels, oc = p % s.out_channels, g = oc / og;
-      const float* x = a.x + (b * s.in_channels + g * cg) * in;
-      const float* w = a.w + oc * cg * taps;
-      for (int64_t i = 0; i < out; ++i) {
-        int64_t at[kMaxSpatial];
-        unflatten(s.rank, s.out, i, at);
-        float v = 0;
-        for (int64_t c = 0; c < cg; ++c)
-          Window::each(s.rank, s.in, s.kernel, s.stride, s.dilation, s.pad, at,
-                       [&](int64_t tap, int64_t index, const int64_t*) {
-                         if (index >= 0) v += w[c * taps + tap] * x[c * in + index];
-                       });
-        if (a.epilogue.bias) v += a.epilogue.bias[oc];
-        if (a.epilogue.residual) v += a.epilogue.residual[p * out + i];
-        a.y[p * out + i] = activate(a.epilogue.activation, v, a.epilogue.p0, a.epilogue.p1);
-      }
-    }
-  });
-}
-size_t conv_transpose_scratch(const ConvShape&) { return 0; }
-void conv_transpose(const ConvArgs& a, void*, const Parallel& par, const KernelTable&) {
-  const ConvShape& s = a.shape;
-  const int64_t in = volume(s.rank, s.in), out = volume(s.rank, s.out), taps = volume(s.rank, s.kernel);
-  const int64_t cg = s.in_channels / s.groups, og = s.out_channels / s.groups;
-  par.loop(s.batch * s.out_channels, static_cast<double>(in * taps * cg), [&](int64_t p0, int64_t p1) {
-    for (int64_t p = p0; p < p1; ++p) {
-      const int64_t b = p / s.out_channels, oc = p % s.out_channels, g = oc / og;
-      float* y = a.y + p * out;
-      std::fill(y, y + out, a.epilogue.bias ? a.epilogue.bias[oc] : 0.f);
-      for (int64_t c = 0; c < cg; ++c) {
-        const float* x = a.x + (b * s.in_channels + g * cg + c) * in;
-        const float* w = a.w + ((g * cg + c) * og + oc % og) * taps;
-        for (int64_t i = 0; i < in; ++i) {
-          int64_t at[kMaxSpatial];
-          unflatten(s.rank, s.in, i, at);
-          Window::each(s.rank, s.out, s.kernel, s.stride, s.dilation, s.pad, at,
-                       [&](int64_t tap, int64_t index, const int64_t*) {
-                         if (index >= 0) y[index] += w[tap] * x[i];
-                       });
-        }
-      }
-      for (int64_t i = 0; i < out; ++i) {
-        if (a.epilogue.residual) y[i] += a.epilogue.residual[p * out + i];
-        y[i] = activate(a.epilogue.activation, y[i], a.epilogue.p0, a.epilogue.p1);
-      }
-    }
-  });
-}
-
 void max_pool(const PoolArgs& a, int64_t* indices, bool column_major, const Parallel& par, const KernelTable&) {
   const int64_t in = volume(a.rank, a.in), out = volume(a.rank, a.out);
   par.loop(a.planes, static_cast<double>(out * volume(a.rank, a.kernel)), [&](int64_t p0, int64_t p1) {

@@ -1,6 +1,7 @@
 // KernelTable: the kernels of one instruction set as function pointers, and the choice of a table.
 #pragma once
 #include "base/cpu.h"
+#include "kernels/conv_kernels.h"
 #include "kernels/gemm_tiles.h"
 #include "kernels/row_kernels.h"
 
@@ -9,6 +10,7 @@ namespace tenon::kernels {
 struct KernelTable {
   Isa isa;
   const GemmTiles* gemm;
+  const ConvKernels* conv;
   const UnaryKernels* unary;
   const RowKernels* rows;
 };

@@ -11,27 +11,45 @@ constexpr int kNv = W == 16 ? 4 : 2;
 constexpr int kMr = 6;
 constexpr int kNr = kNv * W;
 
+// Locals throughout: a store to C might change what g points at, as far as the compiler knows.
 template <int R, int NV>
-void finish(F (&acc)[R][NV], const GemmPanel& g, int64_t row) {
+TENON_INLINE void finish(F (&acc)[R][NV], const GemmPanel& g, int64_t row) {
   const int64_t last = g.n - (NV - 1) * W;  // columns of the last vector
-  const F alpha = set(g.alpha), beta = set(g.beta), lo = set(g.low), hi = set(g.high);
-  for (int i = 0; i < R; ++i) {
-    float* c = g.c + (row + i) * g.ldc;
-    for (int j = 0; j < NV; ++j) {
-      const int64_t n = j == NV - 1 ? last : W;
-      F v = acc[i][j];
-      if (g.alpha != 1) v = v * alpha;
-      if (g.beta == 1)
-        v = v + load_upto(c + j * W, n);
-      else if (g.beta != 0)
-        v = fma(beta, load_upto(c + j * W, n), v);
-      if (g.bias_row) v = v + set(g.bias_row[row + i]);
-      if (g.bias_column) v = v + load_upto(g.bias_column + j * W, n);
-      if (g.residual) v = v + load_upto(g.residual + (row + i) * g.residual_ld + j * W, n);
-      if (g.clamp) v = min(hi, max(lo, v));  // this order keeps NaN
-      store_upto(c + j * W, v, n);
-    }
+  const int64_t ldc = g.ldc;
+  float* const c = g.c + row * ldc;
+  auto columns = [last](int j) { return j == NV - 1 ? last : W; };
+  if (g.alpha != 1) {
+    const F alpha = set(g.alpha);
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = acc[i][j] * alpha;
   }
+  if (g.beta != 0) {
+    const F beta = set(g.beta);
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = fma(beta, load_upto(c + i * ldc + j * W, columns(j)), acc[i][j]);
+  }
+  if (g.bias_row)
+    for (int i = 0; i < R; ++i) {
+      const F bias = set(g.bias_row[row + i]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = acc[i][j] + bias;
+    }
+  if (g.bias_column)
+    for (int j = 0; j < NV; ++j) {
+      const F bias = load_upto(g.bias_column + j * W, columns(j));
+      for (int i = 0; i < R; ++i) acc[i][j] = acc[i][j] + bias;
+    }
+  if (g.residual) {
+    const float* residual = g.residual + row * g.residual_ld;
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = acc[i][j] + load_upto(residual + i * g.residual_ld + j * W, columns(j));
+  }
+  if (g.clamp) {
+    const F lo = set(g.low), hi = set(g.high);
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = min(hi, max(lo, acc[i][j]));  // this order keeps NaN
+  }
+  for (int i = 0; i < R; ++i)
+    for (int j = 0; j < NV; ++j) store_upto(c + i * ldc + j * W, acc[i][j], columns(j));
 }
 
 template <int R, int NV>

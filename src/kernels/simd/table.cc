@@ -4,6 +4,7 @@
 namespace tenon::kernels::TENON_ISA {
 
 extern const GemmTiles kGemm;
+extern const ConvKernels kConv;
 extern const UnaryKernels kUnary;
 extern const RowKernels kRows;
 
@@ -19,6 +20,7 @@ const KernelTable kTable = {
     .isa = Isa::kPortable,
 #endif
     .gemm = &kGemm,
+    .conv = &kConv,
     .unary = &kUnary,
     .rows = &kRows,
 };

@@ -17,7 +17,12 @@ using graph::ValueId;
 
 namespace {
 
-bool undefined(const ValueType& t) { return t.is_tensor() && t.elem == DType::kUndefined; }
+/// True when no element type stands at the core of a type.
+bool undefined(const ValueType& t) {
+  const ValueType* p = &t;
+  while (p->inner) p = p->inner.get();
+  return p->kind != ValueKind::kOpaque && p->elem == DType::kUndefined;
+}
 
 /// Initializers of a graph, dense and sparse, with unique names.
 using Initializers = std::unordered_map<std::string_view, Value>;

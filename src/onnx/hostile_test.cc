@@ -272,6 +272,7 @@ TEST(Hostile, Types) {
   Proto deep = tensor;
   for (int i = 0; i < 1000; ++i) deep = Proto().m(4, Proto().m(1, deep));
   check({
+      {"sequence of an unknown type", input(Proto().m(4, Proto().m(1, Proto()))), kGraph, "has no type"},
       {"two kinds", input(Proto(tensor).m(8, Proto())), kProtobuf, "two kinds"},
       {"sequence of nothing", input(Proto().m(4, Proto())), kGraph, "no element type"},
       {"map without key", input(Proto().m(5, Proto().m(2, tensor))), kGraph, "no key type"},

@@ -120,7 +120,7 @@ class OpRun {
       if (!in_[i]) continue;
       const Port* p = graph::input_port(def_, i);
       DType t = in_[i].dtype();
-      if (in_[i].kind() == ValueKind::kSequence || in_[i].kind() == ValueKind::kOptional) {
+      if (!in_[i].is_tensor()) {
         ValueType vt = type_of(in_[i]);
         while (vt.inner) vt = ValueType(*vt.inner);
         t = vt.elem;

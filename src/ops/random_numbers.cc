@@ -2,7 +2,8 @@
 #include "ops/random_numbers.h"
 
 #include <bit>
-#include <random>
+
+#include "base/seed.h"
 
 namespace tenon::ops {
 namespace {
@@ -19,8 +20,7 @@ uint64_t mix(uint64_t x) {
 
 Seed::Seed(const graph::Attrs& attrs, bool integer) : fixed_(attrs.has("seed")) {
   if (!fixed_) {
-    std::random_device device;
-    key_ = static_cast<uint64_t>(device()) << 32 | device();
+    key_ = next_seed();
   } else if (integer) {
     key_ = static_cast<uint64_t>(attrs.get_int("seed", 0));
   } else {

@@ -230,6 +230,7 @@ void Graph::detach(NodeId root) {
 void Graph::erase_node(NodeId n) { erase_nodes({&n, 1}); }
 
 void Graph::erase_nodes(std::span<const NodeId> nodes) {
+  constexpr size_t kFew = 8;  // so many are looked up one by one
   std::vector<RegionId> touched;
   for (NodeId n : nodes) {
     if (!nodes_[n].alive) continue;
@@ -239,8 +240,13 @@ void Graph::erase_nodes(std::span<const NodeId> nodes) {
              values_[v].name);
       }
     }
-    if (touched.empty() || touched.back() != nodes_[n].region) touched.push_back(nodes_[n].region);
+    const RegionId r = nodes_[n].region;
     detach(n);
+    std::vector<NodeId>& order = regions_[r].nodes;
+    if (nodes.size() <= kFew)
+      order.erase(std::find(order.begin(), order.end(), n));
+    else if (touched.empty() || touched.back() != r)
+      touched.push_back(r);
   }
   std::sort(touched.begin(), touched.end());
   touched.erase(std::unique(touched.begin(), touched.end()), touched.end());

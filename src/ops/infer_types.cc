@@ -116,11 +116,25 @@ class Inference {
   /// Takes the inferred type, with what the model declared where inference knows nothing.
   void settle(ValueId v, ValueType inferred) {
     const graph::ValueInfo& info = g_.value(v);
-    if (!info.declared) return g_.set_type(v, std::move(inferred));
+    if (!info.declared && !options_.refine) return g_.set_type(v, std::move(inferred));
     // Bodies are inferred several times, each time against the model's own words.
     const ValueType declared = depth_ == 0 ? info.type : declared_.try_emplace(v, info.type).first->second;
-    if (!unknown(declared)) merge(info.name, declared, inferred);
+    if (!info.declared)
+      keep_known(declared, inferred);
+    else if (!unknown(declared))
+      merge(info.name, declared, inferred);
     g_.set_type(v, std::move(inferred));
+  }
+
+  void keep_known(const ValueType& old, ValueType& t) {
+    if (old.kind != t.kind || old.elem != t.elem || !old.has_rank) return;
+    if (!t.has_rank) {
+      t.has_rank = true;
+      t.dims = old.dims;
+    } else if (old.dims.size() == t.dims.size()) {
+      for (size_t i = 0; i < t.dims.size(); ++i)
+        if (g_.symbols().is_fresh(t.dims[i])) t.dims[i] = old.dims[i];
+    }
   }
 
   void merge(const std::string& name, const ValueType& declared, ValueType& t) {

@@ -18,6 +18,7 @@ using DerivedInts = std::unordered_map<graph::ValueId, std::vector<int64_t>>;
 struct InferOptions {
   bool strict = false;  ///< dims that differ from the declared ones are errors
   std::function<void(const std::string&)> on_conflict;
+  bool refine = false;  ///< types are there already and true: what is known stays known, dims keep their symbols
 };
 DerivedInts infer_types(graph::Graph& g, const InferOptions& options = {});
 /// Same for one new or changed node.

@@ -117,6 +117,7 @@ class PassManager {
  private:
   bool enabled(const char* name, const char* ort_name) const;
   bool apply_row(const PipelineRow& row);
+  void refine_types();
   bool apply_rule(const Rule& rule);
   /// False when the patch cannot be applied; the graph is then as it was.
   bool apply_patch(const Rule& rule, graph::NodeId at, Patch& patch, std::vector<graph::NodeId>& touched);

@@ -89,11 +89,19 @@ void PassManager::run(Level above, Level up_to) {
       for (int round = 0; round < options_.max_rounds && changed; ++round) {
         changed = false;
         for (size_t i = begin; i < end; ++i) changed |= apply_row(rows_[i]);
+        if (changed) refine_types();
       }
     }
     begin = end;
   }
   inferred_nodes_ = graph_.node_limit();
+}
+
+/// What has become constant tells more about sizes downstream.
+void PassManager::refine_types() {
+  ops::InferOptions refine;
+  refine.refine = true;
+  ints_ = ops::infer_types(graph_, refine);
 }
 
 bool PassManager::apply_row(const PipelineRow& row) {

@@ -88,6 +88,15 @@ TEST(PassManager, NamesAndProvenanceStay) {
   EXPECT_EQ(g->interned(n.provenance[0]), "one");
 }
 
+TEST(PassManager, FoldedConstantsRefineTypes) {
+  const auto r = test::rewrite(R"(graph (x: int64[n], f: float[n]) opset 17 {
+      two: float[1] = {2}  k = Exp(two)  length = Cast<to=7>(k)  e = Expand(f, length)
+      h = Shape(e)  y = Add(x, h)  return y })",
+                               "fold_constants,eliminate_dead");
+  // exp(2) = 7.39: the length is known once it has been computed.
+  EXPECT_NE(r.text.find("h: int64[1] = {7}"), std::string::npos) << r.text;
+}
+
 TEST(PassManager, StopAfterRewrite) {
   const char* text = R"(graph (x: float[3]) opset 17 {
       a = Identity(x)  b = Relu(a)  c = Identity(b)  d = Relu(c)  e = Identity(d)  y = Relu(e)  return y })";

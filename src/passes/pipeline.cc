@@ -21,6 +21,9 @@ extern const Rule kRule;
 namespace merge_transposes {
 extern const Rule kRule;
 }
+namespace swap_where {
+extern const Rule kRule;
+}
 namespace fold_conv_bn {
 extern const Rule kRule;
 }
@@ -79,6 +82,7 @@ std::span<const PipelineRow> pipeline() {
       {.rule = &eliminate_view::kRule},
       {.rule = &eliminate_noop::kRule},
       {.rule = &merge_transposes::kRule},
+      {.rule = &swap_where::kRule},
       {.transformation = &eliminate_dead::kTransformation},
       {.transformation = &merge_duplicates::kTransformation},
       {.rule = &fold_conv_bn::kRule},

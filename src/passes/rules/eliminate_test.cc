@@ -127,6 +127,12 @@ TEST(EliminateView, NearMisses) {
   }
 }
 
+TEST(SwapWhere, NegatedConditions) {
+  expect_rewrite("swap_where", R"(graph (c: bool[n], a: float[n], b: float[n]) opset 17 {
+      d = Not(c)  y = Where(d, a, b)  return y })",
+                 "graph (c: bool[n], a: float[n], b: float[n]) opset 17 { y = Where(c, b, a) @Where_1  return y }");
+}
+
 TEST(MergeTransposes, OneOrNone) {
   expect_rewrite("merge_transposes", R"(graph (x: float[a,b,3]) opset 17 {
       y = Transpose<perm=[1,2,0]>(x)  z = Transpose<perm=[2,0,1]>(y)  r = Relu(z)  return r })",

@@ -54,7 +54,7 @@ TEST(FoldConstants, Untouched) {
                    "the result is larger than the limit for folded constants");
   expect_untouched("fold_constants", R"(graph (x: float[2]) opset 17 {
       d: float[2] = {1, 2}  i: int64[1] = {7}  c = Gather(d, i)  y = Add(x, c)  return y })",
-                   "evaluation fails");
+                   "");
 }
 TEST(FoldConstants, LimitCountsAllResults) {
   PassOptions o;

@@ -23,11 +23,16 @@ class Clip final : public Kernel {
     map_.load = load_as_float(t);
     map_.store = store_from_float(t);
     map_.x_size = map_.y_size = static_cast<uint8_t>(dtype_size(t));
-    constexpr double kInf = std::numeric_limits<double>::infinity();
-    constexpr float kMax = std::numeric_limits<float>::max();
-    const bool six = n.since == 6;
-    map_.p[0] = n.attrs.has("min") || six ? n.attrs.get_float("min", -kMax) : -kInf;
-    map_.p[1] = n.attrs.has("max") || six ? n.attrs.get_float("max", kMax) : kInf;
+    // From opset 11 on a missing bound is the type's own last finite value; in opset 6 it is float's.
+    constexpr double kFloatMax = std::numeric_limits<float>::max(), kInf = std::numeric_limits<double>::infinity();
+    const double last = n.since == 1            ? kInf
+                        : n.since == 6          ? kFloatMax
+                        : t == DType::kDouble   ? std::numeric_limits<double>::max()
+                        : t == DType::kFloat16  ? 65504.0
+                        : t == DType::kBFloat16 ? 0x1.fep127
+                                                : kFloatMax;
+    map_.p[0] = n.attrs.has("min") ? n.attrs.get_float("min", 0) : -last;
+    map_.p[1] = n.attrs.has("max") ? n.attrs.get_float("max", 0) : last;
   }
 
   void run(KernelContext& c) const override {

@@ -7,23 +7,26 @@
 namespace tenon::ops::gelu {
 namespace {
 
+// x * factor, but the limit 0 where the factor has vanished at x = -inf.
+double times(double x, double factor) { return factor == 0 ? std::copysign(0.0, x) : x * factor; }
+
 struct Exact {
   template <class T>
   static T apply(T x, const double*) {
-    return x / 2 * (1 + std::erf(x * std::sqrt(0.5)));
+    return times(x / 2, 1 + std::erf(x * std::sqrt(0.5)));
   }
 };
 struct Tanh {
   template <class T>
   static T apply(T x, const double*) {
     constexpr double kRoot2OverPi = 0.79788456080286535588;
-    return x / 2 * (1 + std::tanh(kRoot2OverPi * (x + 0.044715 * x * x * x)));
+    return times(x / 2, 1 + std::tanh(kRoot2OverPi * (x + 0.044715 * x * x * x)));
   }
 };
 struct Quick {
   template <class T>
   static T apply(T x, const double* p) {
-    return x / (1 + std::exp(-p[0] * x));
+    return times(x, 1 / (1 + std::exp(-p[0] * x)));
   }
 };
 

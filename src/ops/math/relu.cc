@@ -1,4 +1,4 @@
-// Relu: max(x, 0). LeakyRelu: x < 0 ? alpha x : x. ThresholdedRelu: x > alpha ? x : 0. NaN stays NaN in the first two.
+// Relu: max(x, 0). LeakyRelu: x < 0 ? alpha x : x. ThresholdedRelu: x > alpha ? x : 0. NaN stays NaN.
 #include "ops/map_rows.h"
 
 namespace tenon::ops::relu {
@@ -19,7 +19,7 @@ struct LeakyRelu {
 struct ThresholdedRelu {
   template <class T>
   static T apply(T x, const double* p) {
-    return x > static_cast<T>(p[0]) ? x : T(0);
+    return x <= static_cast<T>(p[0]) ? T(0) : x;
   }
 };
 

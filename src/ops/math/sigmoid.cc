@@ -12,6 +12,8 @@ double logistic(double x) {
   return x < 0 ? e / (1 + e) : 1 / (1 + e);
 }
 double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+// x * factor, but the limit 0 where the factor has vanished at x = -inf.
+double times(double x, double factor) { return factor == 0 ? std::copysign(0.0, x) : x * factor; }
 double unit(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 
 #define FUNCTION(Name, expression)                          \
@@ -23,11 +25,11 @@ double unit(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
   };
 FUNCTION(Sigmoid, logistic(x))
 FUNCTION(HardSigmoid, unit(p[0] * x + p[1]))
-FUNCTION(HardSwish, x* unit(x / 6 + 0.5))
-FUNCTION(Swish, x* logistic(p[0] * x))
-FUNCTION(Mish, x* std::tanh(softplus(x)))
+FUNCTION(HardSwish, times(x, unit(x / 6 + 0.5)))
+FUNCTION(Swish, times(x, logistic(p[0] * x)))
+FUNCTION(Mish, times(x, std::tanh(softplus(x))))
 FUNCTION(Softplus, softplus(x))
-FUNCTION(Softsign, x / (1 + std::fabs(x)))
+FUNCTION(Softsign, std::isinf(x) ? std::copysign(T(1), x) : x / (1 + std::fabs(x)))
 #undef FUNCTION
 
 template <class F, kernels::Activation f>

@@ -173,16 +173,42 @@ TEST(Unary, NanAndInfinitySurvive) {
     double x, y;
   };
   const Limit limits[] = {
-      {"Relu", 14, kNan, kNan},      {"Relu", 14, kInf, kInf},        {"Relu", 14, -kInf, 0},
-      {"Abs", 13, -kInf, kInf},      {"Sign", 13, kNan, kNan},        {"Sign", 13, -kInf, -1},
-      {"Exp", 13, -kInf, 0},         {"Exp", 13, 1000, kInf},         {"Log", 13, 0, -kInf},
-      {"Log", 13, -1, kNan},         {"Sqrt", 13, -1, kNan},          {"Sqrt", 13, kInf, kInf},
-      {"Tanh", 13, kInf, 1},         {"Sigmoid", 13, -kInf, 0},       {"Sigmoid", 13, kInf, 1},
-      {"Softplus", 22, 500, 500},    {"Softplus", 22, -500, 0},       {"Reciprocal", 13, 0, kInf},
-      {"Round", 22, 2.5, 2},         {"Round", 22, -1.5, -2},         {"Clip", 13, kNan, kNan},
-      {"LeakyRelu", 16, kNan, kNan}, {"Elu", 22, -kInf, -1},          {"Erf", 13, -kInf, -1},
-      {"Floor", 13, kInf, kInf},     {"Mish", 22, kInf, kInf},        {"Gelu", 20, kNan, kNan},
-      {"Sin", 22, kInf, kNan},       {"HardSigmoid", 22, kNan, kNan},
+      {"Relu", 14, kNan, kNan},
+      {"Relu", 14, kInf, kInf},
+      {"Relu", 14, -kInf, 0},
+      {"Abs", 13, -kInf, kInf},
+      {"Sign", 13, kNan, kNan},
+      {"Sign", 13, -kInf, -1},
+      {"Exp", 13, -kInf, 0},
+      {"Exp", 13, 1000, kInf},
+      {"Log", 13, 0, -kInf},
+      {"Log", 13, -1, kNan},
+      {"Sqrt", 13, -1, kNan},
+      {"Sqrt", 13, kInf, kInf},
+      {"Tanh", 13, kInf, 1},
+      {"Sigmoid", 13, -kInf, 0},
+      {"Sigmoid", 13, kInf, 1},
+      {"Softplus", 22, 500, 500},
+      {"Softplus", 22, -500, 0},
+      {"Reciprocal", 13, 0, kInf},
+      {"Round", 22, 2.5, 2},
+      {"Round", 22, -1.5, -2},
+      {"Clip", 13, kNan, kNan},
+      {"LeakyRelu", 16, kNan, kNan},
+      {"Elu", 22, -kInf, -1},
+      {"Erf", 13, -kInf, -1},
+      {"Floor", 13, kInf, kInf},
+      {"Mish", 22, kInf, kInf},
+      {"Gelu", 20, kNan, kNan},
+      {"Sin", 22, kInf, kNan},
+      {"HardSigmoid", 22, kNan, kNan},
+      {"Softsign", 22, -kInf, -1},
+      {"HardSwish", 22, -kInf, 0},
+      {"Mish", 22, -kInf, 0},
+      {"Gelu", 20, -kInf, 0},
+      {"Swish", 24, -kInf, 0},
+      {"ThresholdedRelu", 22, kNan, kNan},
+      {"Shrink", 9, kNan, kNan},
   };
   for (const Limit& l : limits)
     for (DType t : {DType::kFloat, DType::kDouble})
@@ -216,7 +242,9 @@ TEST(Clip, BoundsAsInputs) {
                              numbers(DType::kFloat16, {}, {1})})),
             (std::vector<double>{-1, 1}));
   EXPECT_EQ(items<double>(run1("Clip", 13, {vec<double>({-kInf, kInf}), scalar(-1.0)})),
-            (std::vector<double>{-1, kInf}));
+            (std::vector<double>{-1, std::numeric_limits<double>::max()}));
+  EXPECT_EQ(as_doubles(run1("Clip", 13, {numbers(DType::kFloat16, {2}, {kInf, -kInf})})),
+            (std::vector<double>{65504, -65504}));
   EXPECT_EQ(items<float>(run1("Clip", 6, {vec<float>({static_cast<float>(kInf)})})),
             (std::vector<float>{std::numeric_limits<float>::max()}));
   EXPECT_NE(error_of([&] { run1("Clip", 13, {x, vec<float>({1, 2})}); }).find("expected a scalar"), std::string::npos);

@@ -19,6 +19,8 @@ struct NodeInfo;
 
 namespace tenon::graph {
 
+class Attrs;
+
 /// Which value kinds a port takes, besides plain tensors.
 enum Kinds : uint8_t { kTensors = 1, kSequences = 2, kOptionals = 4, kMaps = 8, kSparses = 16 };
 
@@ -90,6 +92,9 @@ struct OpDef {
   uint32_t inplace = 0;       ///< bit i: output 0 may live in input i's buffer when storage bytes agree
   bool deterministic = true;  ///< false: never folded, never merged (random ops)
   bool deprecated = false;    ///< removed after `until`; still runs for old models
+  /// Ops of ours: the text of a graph over ai.onnx `opset` (and com.microsoft) that computes the same for these
+  /// attributes. Saved models carry it as a model-local function, so that other runtimes can run them.
+  std::string (*body)(const Attrs& attrs, int opset) = nullptr;
 };
 
 using OpDefs = std::span<const OpDef>;

@@ -141,7 +141,9 @@ const graph::OpDef* GraphImporter::find_op(const NodeView& n, Node* out) {
   const FunctionItem* f = functions_.find(n.domain == "ai.onnx" ? "" : n.domain, n.op, n.overload);
   const int version = opset_version(n);
   out->domain = n.domain == "ai.onnx" ? std::string_view() : n.domain;
-  if (f) {
+  const graph::OpDef* own = functions_.ops().find(n.domain, n.op, version);
+  if (own && !own->body) own = nullptr;  // a row with a body: the function in the file is that body
+  if (f && !own) {
     if (n.inputs.size() > f->view.inputs.size())
       fail(ErrorCode::kInvalidGraph, "{} inputs, the function takes {}", n.inputs.size(), f->view.inputs.size());
     if (n.outputs.size() > f->view.outputs.size())
@@ -152,7 +154,7 @@ const graph::OpDef* GraphImporter::find_op(const NodeView& n, Node* out) {
       fail_limit("function_nodes", "the calls of functions would make more than {} nodes", d_.limits().function_nodes);
     return nullptr;
   }
-  if (!n.overload.empty())
+  if (!n.overload.empty() && !own)
     fail(ErrorCode::kInvalidGraph, "the model has no function {} with overload {}", n.op, quote_name(n.overload));
   const graph::OpDef* def = functions_.ops().find(n.domain, n.op, version);
   if (!def) fail_unknown_op(functions_.ops(), n, version);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "graph/text.h"
 #include "onnx/encode.h"
 
 namespace tenon::onnx {
@@ -44,9 +46,10 @@ class Imports {
     for (NodeId n = 0; n < g.node_limit(); ++n)
       if (g.node(n).alive && g.node(n).def) check(g.node(n), ops);
   }
-  void encode(pbf_writer& model) const {
+  int version(const std::string& domain) const { return versions_.at(domain); }
+  void encode(pbf_writer& out, uint32_t field) const {
     for (const auto& [domain, version] : versions_) {
-      pbf_writer w(model, 8);
+      pbf_writer w(out, field);
       w.add_string(1, domain);
       w.add_int64(2, version);
     }
@@ -76,11 +79,12 @@ class Writer {
   std::string model() {
     const Imports imports(g_, options_.ops);
     const bool calls = has_calls();
+    const auto bodies = own_bodies();
     std::string bytes;
     pbf_writer m(bytes);
     const graph::ModelInfo& info = g_.info;
     const int64_t known_ir = info.ir_version == 0 ? 10 : info.ir_version;
-    m.add_int64(1, std::max<int64_t>(known_ir, calls ? 8 : 4));
+    m.add_int64(1, std::max<int64_t>(known_ir, !bodies.empty() ? 10 : calls ? 8 : 4));
     const auto text = [&m](uint32_t field, const std::string& s) {
       if (!s.empty()) m.add_string(field, s);
     };
@@ -91,17 +95,59 @@ class Writer {
     text(6, info.doc_string);
     name_values();
     main_graph(pbf_writer(m, 7));
-    imports.encode(m);
+    imports.encode(m, 8);
     for (const auto& [key, value] : info.metadata) {
       pbf_writer e(m, 14);
       e.add_string(1, key);
       e.add_string(2, value);
     }
     if (calls) functions(m);
+    for (const auto& [overload, call] : bodies) function_of(pbf_writer(m, 25), *call, imports.version(""));
     return bytes;
   }
 
  private:
+  /// One function per op of ours and its attributes; the attributes name the overload.
+  static std::string overload_of(const Node& n) {
+    std::string s;
+    for (const graph::Attr& a : n.attrs.items()) {
+      if (const auto* text = std::get_if<std::string>(&a.value)) s += *text;
+      if (const auto* floats = std::get_if<std::vector<float>>(&a.value))
+        for (float f : *floats) s += fmt::format("_{}", f);
+    }
+    return s;
+  }
+
+  std::map<std::string, const Node*> own_bodies() const {
+    std::map<std::string, const Node*> bodies;
+    for (NodeId n = 0; n < g_.node_limit(); ++n)
+      if (const Node& node = g_.node(n); node.alive && node.def && node.def->body)
+        bodies.emplace(node.op + ":" + overload_of(node), &node);
+    return bodies;
+  }
+
+  void function_of(pbf_writer out, const Node& call, int opset) const {
+    const auto body = graph::parse(call.def->body(call.attrs, opset), options_.ops);
+    Writer w(*body, options_, nullptr);
+    out.add_string(1, call.op);
+    const Region& r = body->region();
+    for (ValueId v : r.args) out.add_string(4, body->value(v).name);
+    for (ValueId v : r.results) out.add_string(5, body->value(v).name);
+    for (const graph::Attr& a : call.attrs.items()) out.add_string(6, a.name);
+    for (ValueId v = 0; v < body->value_limit(); ++v) {
+      const graph::ValueInfo& info = body->value(v);
+      if (info.role != ValueRole::kConstant) continue;
+      pbf_writer constant(out, 7);
+      constant.add_string(2, info.name);
+      constant.add_string(4, "Constant");
+      encode_attr(pbf_writer(constant, 5), {"value", info.data}, body->symbols());
+    }
+    for (NodeId n : r.nodes) w.node(pbf_writer(out, 7), body->node(n));
+    Imports(*body, options_.ops).encode(out, 9);
+    out.add_string(10, call.domain);
+    if (const std::string overload = overload_of(call); !overload.empty()) out.add_string(13, overload);
+  }
+
   bool has_calls() const {
     for (NodeId n = 0; n < g_.node_limit(); ++n)
       if (g_.node(n).alive && !g_.node(n).def) return true;
@@ -174,7 +220,10 @@ class Writer {
       a.add_enum(20, 5);
     }
     if (!n.domain.empty()) out.add_string(7, n.domain);
-    if (!n.overload.empty()) out.add_string(8, n.overload);
+    if (n.def && n.def->body)
+      out.add_string(8, overload_of(n));
+    else if (!n.overload.empty())
+      out.add_string(8, n.overload);
   }
 
   void identity(pbf_writer out, const std::string& from, const std::string& to) const {

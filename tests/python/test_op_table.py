@@ -14,6 +14,8 @@ KINDS = {onnx.defs.OpSchema.AttrType.INT: "int", onnx.defs.OpSchema.AttrType.FLO
          onnx.defs.OpSchema.AttrType.TENSORS: "tensors"}
 ROWS = json.loads(tenon.op_table_json())
 SCHEMAS = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
+# onnxruntime keeps these in the ONNX domain; its saved models have them.
+ORT_ONLY = {("LayerNormalization", 1), ("SimplifiedLayerNormalization", 1)}
 OURS = [r for r in ROWS if r["domain"] in ("", "ai.onnx.ml")]
 
 
@@ -54,6 +56,8 @@ def differences(row, schema):
 @pytest.mark.parametrize("row", OURS, ids=lambda r: f"{r['domain']}:{r['name']}:{r['since']}")
 def test_row(row):
     schema = SCHEMAS.get((row["domain"], row["name"], row["since"]))
+    if (row["name"], row["since"]) in ORT_ONLY:
+        return
     assert schema is not None, "onnx has no such version"
     assert differences(row, schema) == []
 

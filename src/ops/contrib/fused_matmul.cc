@@ -55,6 +55,30 @@ class BiasKernel final : public ops::Kernel {
   kernels::Epilogue epilogue_;
 };
 
+/// activation(A B + bias) over standard ops and ONNX Runtime's own activations.
+std::string bias_body(const graph::Attrs& attrs, int opset) {
+  const std::string activation(attrs.get_string("activation", ""));
+  const auto p = attrs.get_floats("activation_params");
+  std::string last = "return s";
+  if (activation == "Clip")
+    last = fmt::format(
+        "lo: float[] = {{{}}} hi: float[] = {{{}}} l = CastLike(lo, s) h = CastLike(hi, s) "
+        "y = Clip(s, l, h) return y",
+        p[0], p[1]);
+  else if (activation == "HardSigmoid")
+    last = fmt::format("y = HardSigmoid<alpha={:f}, beta={:f}>(s) return y", p[0], p[1]);
+  else if (activation == "Gelu" || activation == "FastGelu")
+    last = fmt::format("y = com.microsoft.{}(s) return y", activation);
+  else if (activation == "QuickGelu")
+    last = fmt::format("y = com.microsoft.QuickGelu<alpha={:f}>(s) return y", p[0]);
+  else if (!activation.empty())
+    last = fmt::format("y = {}{}(s) return y", activation, p.empty() ? "" : fmt::format("<alpha={:f}>", p[0]));
+  return fmt::format(
+      "graph FusedMatMulBias (A: float, B: float, bias: float) opset {}, com.microsoft 1 {{ "
+      "p = MatMul(A, B) s = Add(p, bias) {} }}",
+      activation == "Clip" ? std::max(opset, 15) : opset, last);
+}
+
 constexpr DTypeSet kBiasSet = dtype_set({DType::kFloat, DType::kFloat16, DType::kBFloat16});
 constexpr Port kIn[] = {{"A", kFloatSet}, {"B", kFloatSet}}, kOut[] = {{"Y", kFloatSet}};
 constexpr Port kBiasIn[] = {{"A", kBiasSet}, {"B", kBiasSet}, {"bias", kBiasSet}}, kBiasOut[] = {{"Y", kBiasSet}};
@@ -65,7 +89,14 @@ constexpr AttrDef kBiasAttrs[] = {string_attr("activation", ""), optional_attr("
 constexpr OpDef kOps[] = {
     {"FusedMatMul", "com.microsoft", 1, 0, kIn, kOut, kAttrs, infer, make<Kernel>},
     {"TransposeMatMul", "com.microsoft", 1, 0, kIn, kOut, kTransposeAttrs, infer, make<Kernel>},
-    {"FusedMatMulBias", "ai.tenon", 1, 0, kBiasIn, kBiasOut, kBiasAttrs, infer_bias, make<BiasKernel>},
+    {.name = "FusedMatMulBias",
+     .domain = "ai.tenon",
+     .inputs = kBiasIn,
+     .outputs = kBiasOut,
+     .attrs = kBiasAttrs,
+     .infer = infer_bias,
+     .make = make<BiasKernel>,
+     .body = bias_body},
 };
 }  // namespace
 TENON_OPS(kOps)

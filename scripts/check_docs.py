@@ -63,7 +63,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
             for name, above, kind, body in blocks(page) if page.exists() else []:
-                if above.startswith("<!-- no-run"):
+                if above.startswith(("<!-- no-run", "<!-- file:", "<!-- in ", "<!-- follow")):  # the latter: follow_docs.py
                     skipped += 1
                     continue
                 if kind == "sh":

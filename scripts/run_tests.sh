@@ -32,6 +32,7 @@ step "includes" make --no-print-directory includes-check
 step "format" make --no-print-directory format-check
 step "loader fuzz" make --no-print-directory fuzz
 step "examples and docs" make --no-print-directory docs-check
+step "how-to pages" scripts/follow_docs.py
 echo "==> slowest translation units of build/release"
 scripts/slowest.py build/release
 runner "C++ tests" build/release/bin/tenon_tests --gtest_brief=1

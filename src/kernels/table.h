@@ -3,6 +3,7 @@
 #include "base/cpu.h"
 #include "kernels/conv_kernels.h"
 #include "kernels/gemm_tiles.h"
+#include "kernels/reduce_kernels.h"
 #include "kernels/row_kernels.h"
 
 namespace tenon::kernels {
@@ -13,6 +14,7 @@ struct KernelTable {
   const ConvKernels* conv;
   const UnaryKernels* unary;
   const RowKernels* rows;
+  const ReduceKernels* reduce;
 };
 
 /// The table of active_isa(); what every kernel call uses unless it is given another one.

@@ -7,6 +7,7 @@ extern const GemmTiles kGemm;
 extern const ConvKernels kConv;
 extern const UnaryKernels kUnary;
 extern const RowKernels kRows;
+extern const ReduceKernels kReduce;
 
 extern const KernelTable kTable;
 const KernelTable kTable = {
@@ -23,6 +24,7 @@ const KernelTable kTable = {
     .conv = &kConv,
     .unary = &kUnary,
     .rows = &kRows,
+    .reduce = &kReduce,
 };
 
 }  // namespace tenon::kernels::TENON_ISA

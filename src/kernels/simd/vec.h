@@ -367,7 +367,14 @@ TENON_INLINE void store_half(uint16_t* p, F v) {
 TENON_INLINE F abs(F a) { return bit_and(a, as_float(set_i(INT32_MAX))); }
 TENON_INLINE F neg(F a) { return bit_xor(a, as_float(set_i(INT32_MIN))); }
 TENON_INLINE F sign_of(F a) { return bit_and(a, as_float(set_i(INT32_MIN))); }
-/// f(p, n) with n = W over whole vectors, then once with the rest.
+/// The first n lanes, 0 in the others.
+TENON_INLINE F select_first(F a, int64_t n) {
+#if defined(__AVX512F__)
+  return select(first(n), a, zero());
+#else
+  return bit_and(a, as_float(first(n)));
+#endif
+}
 TENON_INLINE int64_t whole(int64_t n) { return n & ~static_cast<int64_t>(W - 1); }
 TENON_INLINE F load_upto(const float* p, int64_t n) { return n >= W ? load(p) : load_n(p, n); }
 TENON_INLINE void store_upto(float* p, F v, int64_t n) {

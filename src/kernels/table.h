@@ -3,6 +3,8 @@
 #include "base/cpu.h"
 #include "kernels/conv_kernels.h"
 #include "kernels/gemm_tiles.h"
+#include "kernels/int8_kernels.h"
+#include "kernels/pool_kernels.h"
 #include "kernels/reduce_kernels.h"
 #include "kernels/row_kernels.h"
 
@@ -15,6 +17,10 @@ struct KernelTable {
   const UnaryKernels* unary;
   const RowKernels* rows;
   const ReduceKernels* reduce;
+  const PoolKernels* pool;
+  const Int8Kernels* int8;
+  /// out(j, i) = in(i, j) for a matrix of rows x columns 4-byte elements.
+  void (*transpose_floats)(const float* in, int64_t ld_in, float* out, int64_t ld_out, int64_t rows, int64_t columns);
 };
 
 /// The table of active_isa(); what every kernel call uses unless it is given another one.

@@ -8,6 +8,9 @@ extern const ConvKernels kConv;
 extern const UnaryKernels kUnary;
 extern const RowKernels kRows;
 extern const ReduceKernels kReduce;
+extern const PoolKernels kPool;
+extern const Int8Kernels kInt8;
+void transpose_matrix(const float* in, int64_t ld_in, float* out, int64_t ld_out, int64_t rows, int64_t columns);
 
 extern const KernelTable kTable;
 const KernelTable kTable = {
@@ -25,6 +28,9 @@ const KernelTable kTable = {
     .unary = &kUnary,
     .rows = &kRows,
     .reduce = &kReduce,
+    .pool = &kPool,
+    .int8 = &kInt8,
+    .transpose_floats = transpose_matrix,
 };
 
 }  // namespace tenon::kernels::TENON_ISA

@@ -13,6 +13,7 @@
 #include <exception>
 #include <fstream>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -91,19 +92,28 @@ std::vector<cpu_set_t> parse_affinity(const std::string& text, size_t workers) {
 struct ThreadPool::Impl {
   explicit Impl(const Options& o, int n) : options(o), count(n), generation(g_generation.load()) {
     const auto sets = parse_affinity(o.affinity, static_cast<size_t>(n - 1));
+    workers.reserve(static_cast<size_t>(n));
     for (int i = 1; i < n; ++i) {
-      workers.emplace_back([this] { work(); });
+      try {
+        workers.emplace_back([this] { work(); });
+      } catch (const std::system_error& e) {
+        stop();
+        fail(ErrorCode::kFail, "cannot start thread {} of {}: {}", i, n - 1, e.what());
+      }
       if (!sets.empty())
         pthread_setaffinity_np(workers.back().native_handle(), sizeof(cpu_set_t), &sets[static_cast<size_t>(i - 1)]);
     }
   }
-  ~Impl() {
+  ~Impl() { stop(); }
+
+  void stop() {
     {
       std::lock_guard lock(mutex);
       stopping = true;
     }
     wake.notify_all();
     for (auto& w : workers) w.join();
+    workers.clear();
   }
 
   void work() {
@@ -227,6 +237,9 @@ void ThreadPool::parallel_blocks(int64_t n, int64_t block, const CancelToken* ca
     return;
   }
   if (impl_->generation != g_generation.load(std::memory_order_relaxed)) {  // forked child: the workers are gone
+    static std::mutex* const once = new std::mutex;
+    std::lock_guard lock(*once);
+    if (impl_->generation == g_generation.load(std::memory_order_relaxed)) return parallel_blocks(n, block, cancel, fn);
     Options o = impl_->options;
     const int count = impl_->count;
     impl_.release();  // NOLINT: its mutex may be locked for ever

@@ -2,6 +2,7 @@
 #include "exec/control_flow.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/value_data.h"
@@ -35,10 +36,17 @@ void ControlFlow::run() {
         fail(ErrorCode::kEngineError, "no lowering");
     }
   } catch (const Error& e) {
-    for (uint32_t r = 0; r < step.region_count; ++r) frame.child(step.first_region + r).reset();
+    reset_bodies();
     if (e.reason() == ErrorReason::kCancelled || e.reason() == ErrorReason::kDeadline) throw;
     throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
+  } catch (...) {
+    reset_bodies();
+    throw;
   }
+}
+
+void ControlFlow::reset_bodies() {
+  for (uint32_t r = 0; r < step.region_count; ++r) frame.child(step.first_region + r).reset();
 }
 
 size_t ControlFlow::captures() const { return frame.plan_.graph->node(step.node).captures; }
@@ -64,11 +72,10 @@ void ControlFlow::run_if() {
     Frame& body = frame.child(step.first_region + r);
     bind_captures(body, 0);
     body.run(frame.context_);
-    Crossing c;
-    for (size_t j = 0; j < step.out_count; ++j) {
-      body.take(j, c);
-      give(j, c);
-    }
+    // All are taken before one is given: two results may share a buffer.
+    std::vector<Crossing>& results = frame.crossings(0, step.out_count);
+    for (size_t j = 0; j < step.out_count; ++j) body.take(j, results[j]);
+    for (size_t j = 0; j < step.out_count; ++j) give(j, results[j]);
     body.reset();
     return;
   }
@@ -76,16 +83,8 @@ void ControlFlow::run_if() {
 }
 
 void ControlFlow::give(size_t j, Crossing& c) {
-  if (out(j) != kNoSlot)
-    frame.adopt(out(j), c);
-  else
-    drop(c);
-}
-
-void ControlFlow::drop(Crossing& c) {
-  frame.arena().free(c.block);
-  c.block = nullptr;
-  c.handle = {};
+  if (out(j) != kNoSlot) frame.adopt(out(j), c);
+  c.drop();
 }
 
 void ControlFlow::run_loop() {
@@ -97,11 +96,12 @@ void ControlFlow::run_loop() {
   const bool counted = in(0) != kNoSlot;
   int64_t trip = counted ? *frame.refs_[in(0)].as<int64_t>() : 0;
   bool go = in(1) == kNoSlot || truth(frame.refs_[in(1)], "cond");
-  std::vector<Crossing>& state = frame.crossings(carried);
+  std::vector<Crossing>& state = frame.crossings(0, carried);
+  std::vector<Crossing>& next = frame.crossings(1, carried);
+  std::vector<Crossing>& scanned = frame.crossings(2, scans);
   std::vector<Stack>& stacks = frame.stacks(scans);
   for (Stack& s : stacks) s.begin(frame.arena());
   bool first = true;
-  Crossing next_cond;
   try {
     for (int64_t i = 0; go && (!counted || i < trip); ++i) {
       if (frame.context_.par.cancel) frame.context_.par.cancel->check();
@@ -116,36 +116,34 @@ void ControlFlow::run_loop() {
       }
       bind_captures(body, formal);
       body.run(frame.context_);
-      body.take(0, next_cond);
-      go = truth(next_cond.ref, "condition of the loop body");
-      drop(next_cond);
-      for (size_t k = 0; k < carried; ++k) {
-        drop(state[k]);
-        body.take(1 + k, state[k]);
-      }
+      // A result may be an argument, or share a buffer with another: nothing is freed before all are taken.
+      Crossing cond;
+      body.take(0, cond);
+      for (size_t k = 0; k < carried; ++k) body.take(1 + k, next[k]);
+      for (size_t k = 0; k < scans; ++k) body.take(1 + carried + k, scanned[k]);
+      go = truth(cond.ref, "condition of the loop body");
       for (size_t k = 0; k < scans; ++k) {
-        Crossing c;
-        body.take(1 + carried + k, c);
-        stacks[k].push(c);
-        drop(c);
+        stacks[k].push(scanned[k]);
+        scanned[k].drop();
       }
+      for (size_t k = 0; k < carried; ++k) state[k] = std::move(next[k]);
       body.reset();
       first = false;
     }
     for (size_t k = 0; k < carried; ++k) {
       if (first) copy_slot(in(2 + k), state[k]);
       if (k < step.out_count) give(k, state[k]);
-      drop(state[k]);
+      state[k].drop();
     }
     for (size_t k = 0; k < scans; ++k) {
       Crossing c;
+      c.arena = &frame.arena();
       stacks[k].finish(c, plan.graph->type(plan.slots[plan.results[1 + carried + k].slot].value));
       if (carried + k < step.out_count) give(carried + k, c);
-      drop(c);
     }
   } catch (...) {
-    drop(next_cond);
-    for (Crossing& c : state) drop(c);
+    for (auto* list : {&state, &next, &scanned})
+      for (Crossing& c : *list) c.drop();
     for (Stack& s : stacks) s.abandon();
     throw;
   }
@@ -162,7 +160,8 @@ void ControlFlow::bind_crossing(Frame& body, size_t argument, Crossing& c) {
 
 // A value that passes through unchanged: the outside gets a copy, because feeds and captures are never handed on.
 void ControlFlow::copy_slot(SlotId s, Crossing& c) {
-  drop(c);
+  c.drop();
+  c.arena = &frame.arena();
   if (s == kNoSlot) fail("a loop-carried value has no initial value");
   if (frame.states_[s].handle) {
     c.handle = frame.states_[s].handle;

@@ -12,6 +12,7 @@ struct ControlFlow {
   void run();
 
  private:
+  void reset_bodies();
   void run_if();
   void run_loop();
   void run_scan();
@@ -23,7 +24,6 @@ struct ControlFlow {
   void copy_slot(plan::SlotId s, Crossing& c);
   /// Result j of the step takes what the crossing owns.
   void give(size_t j, Crossing& c);
-  void drop(Crossing& c);
   plan::SlotId in(size_t i) const { return frame.plan_.operands[step.in_begin + i]; }
   plan::SlotId out(size_t j) const { return frame.plan_.operands[step.out_begin + j]; }
   size_t captures() const;

@@ -160,6 +160,52 @@ TEST(Exec, LoopWithGrowingState) {
     EXPECT_EQ(g.run({tensor_of<int64_t>({}, {m}), tensor_of<float>({2}, {1, 2})})[0].count(), 2 * (m + 1));
 }
 
+TEST(Exec, LoopSwapsItsValues) {
+  RunnableGraph g(R"(graph (m: int64[], x: float[n], y: float[n]) opset 17 {
+    a, b, seen = Loop(m, _, x, y) {
+      body (i: int64[], c: bool[], u, v) {
+        go = Identity(c)
+        return go, v, u, u
+      }
+    }
+    return a, b, seen })");
+  for (int64_t m : {1, 2, 3}) {
+    const auto r = g.run({tensor_of<int64_t>({}, {m}), tensor_of<float>({2}, {1, 2}), tensor_of<float>({2}, {3, 4})});
+    const F one{1, 2}, two{3, 4};
+    EXPECT_EQ(items_of<float>(r[0]), m % 2 ? two : one) << m;
+    EXPECT_EQ(items_of<float>(r[1]), m % 2 ? one : two) << m;
+    EXPECT_EQ(r[2].as<float>()[2 * (m - 1)], m % 2 ? 1.f : 3.f) << m;
+  }
+}
+
+TEST(Exec, StringShapesArePartOfTheSignature) {
+  RunnableGraph g(R"(graph (c: bool[], x: string[n], y: string[m]) opset 17, ai.onnx.ml 2 {
+    s = If(c) [x, y] {
+      then_branch (a, b) { return a }
+      else_branch (a, b) { return b }
+    }
+    z = ai.onnx.ml.LabelEncoder<keys_strings=["p", "q"], values_int64s=[7, 8], default_int64=-1>(s)
+    d = ai.onnx.ml.LabelEncoder<keys_strings=["p", "q"], values_int64s=[7, 8], default_int64=-1>(x)
+    return z, d })");
+  const Value few = Value::strings(Dims{1}, {"p"}), many = Value::strings(Dims{3}, {"q", "p", "?"});
+  const Value yes = tensor_of<bool>({}, {true}), no = tensor_of<bool>({}, {false});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(items_of<int64_t>(g.run({yes, few, many})[0]), (I{7}));
+    EXPECT_EQ(items_of<int64_t>(g.run({no, few, many})[0]), (I{8, 7, -1}));
+    EXPECT_EQ(items_of<int64_t>(g.run({yes, many, few})[1]), (I{8, 7, -1}));
+  }
+}
+
+TEST(Exec, InPlaceKeepsAwayFromOperandsReadTwice) {
+  RunnableGraph g(R"(graph (x: float[2,2]) opset 17 {
+    i: int64[2,1] = {1, 0}
+    t = Neg(x)
+    y = ScatterND(t, i, t)
+    return y })");
+  for (int k = 0; k < 2; ++k)
+    EXPECT_EQ(items_of<float>(g.run({tensor_of<float>({2, 2}, {1, 2, 3, 4})})[0]), (F{-3, -4, -1, -2}));
+}
+
 TEST(Exec, ScanSlicesForwardAndBackward) {
   RunnableGraph g(R"(graph (s: float[1], x: float[t,1]) opset 17 {
     sum, parts, same = Scan<num_scan_inputs=1, scan_input_directions=[1], scan_output_directions=[0, 1]>(s, x) {

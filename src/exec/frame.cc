@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/value_data.h"
@@ -23,14 +24,32 @@ ops::TensorRef ref_of(const Value& v) {
 
 // Kept between runs so that a warm loop allocates nothing. One control-flow step of a frame runs at a time.
 struct Frame::LoopState {
-  std::vector<Crossing> crossings;
+  std::vector<Crossing> crossings[3];
   std::vector<Stack> stacks;
 };
 
-std::vector<Crossing>& Frame::crossings(size_t n) {
+Crossing& Crossing::operator=(Crossing&& o) noexcept {
+  if (this == &o) return *this;
+  drop();
+  ref = o.ref;
+  dims = std::move(o.dims);
+  block = std::exchange(o.block, nullptr);
+  arena = o.arena;
+  handle = std::move(o.handle);
+  ref.dim = dims.data();
+  return *this;
+}
+
+void Crossing::drop() noexcept {
+  if (block) arena->free(block);
+  block = nullptr;
+  handle = {};
+}
+
+std::vector<Crossing>& Frame::crossings(size_t list, size_t n) {
   if (!loop_) loop_ = std::make_unique<LoopState>();
-  loop_->crossings.resize(n);
-  return loop_->crossings;
+  loop_->crossings[list].resize(n);
+  return loop_->crossings[list];
 }
 
 std::vector<Stack>& Frame::stacks(size_t n) {
@@ -156,6 +175,9 @@ void Frame::set_output(size_t j, Value v) {
     std::memcpy(r.data, v.data(), v.bytes());
     return;
   }
+  const ValueType& declared = plan_.graph->type(plan_.slots[s].value);
+  if (v.is_tensor() && declared.is_tensor() && declared.elem != DType::kUndefined && declared.elem != v.dtype())
+    fail("output {} is a tensor of {}, expected {}", j, dtype_name(v.dtype()), dtype_name(declared.elem));
   st.handle = std::move(v);
   own(s);
   if (st.handle.is_tensor()) {
@@ -224,8 +246,8 @@ Value Frame::take_value(size_t i) {
 
 void Frame::take(size_t i, Crossing& out) {
   const SlotId s = plan_.results[i].slot;
-  out.handle = {};
-  out.block = nullptr;
+  out.drop();
+  out.arena = arena_.get();
   out.ref = refs_[s];
   if (plan_.slots[s].is_handle) {
     out.handle = states_[s].handle;
@@ -237,7 +259,8 @@ void Frame::take(size_t i, Crossing& out) {
   const SlotId root = plan_.slots[s].root;
   State& rs = states_[root];
   if (rs.handle) {
-    out.handle = rs.handle;
+    out.handle = root == s ? rs.handle : rs.handle.reshaped(out.dims);
+    out.ref.data = out.handle.mutable_data();
     return;
   }
   out.block = rs.block;

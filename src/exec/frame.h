@@ -27,10 +27,17 @@ struct Program {
 
 /// One operand or result that crosses a frame's border: memory that somebody owns, or a handle.
 struct Crossing {
+  Crossing() = default;
+  Crossing(Crossing&& o) noexcept { *this = std::move(o); }
+  Crossing& operator=(Crossing&& o) noexcept;
+  ~Crossing() { drop(); }
+  void drop() noexcept;
+
   ops::TensorRef ref;
   Dims dims;              ///< backs ref.dim when the crossing owns its shape
-  void* block = nullptr;  ///< arena memory to free, when owned
-  Value handle;           ///< sequences, maps, optionals, string tensors
+  void* block = nullptr;  ///< arena memory, freed by drop() unless somebody took it
+  memory::Arena* arena = nullptr;
+  Value handle;  ///< sequences, maps, optionals, string tensors
 };
 
 struct RunContext {
@@ -54,7 +61,7 @@ class Frame final : public ops::KernelHost {
   void run(const RunContext& context);
   /// Result i after run(): as a handle of its own (top level) ...
   Value take_value(size_t i);
-  /// ... or as a crossing (bodies of control flow), whose block the caller must free into arena().
+  /// ... or as a crossing (bodies of control flow), which owns the block.
   void take(size_t i, Crossing& out);
   /// Releases what the run still owns.
   void reset() noexcept;
@@ -92,7 +99,8 @@ class Frame final : public ops::KernelHost {
   void own(plan::SlotId s);
   void* allocate(size_t bytes, plan::SlotId for_slot);
   Frame& child(uint32_t region);
-  std::vector<Crossing>& crossings(size_t n);
+  /// Carried values (0), their successors (1) and scan results (2) of the control-flow step that runs.
+  std::vector<Crossing>& crossings(size_t list, size_t n);
   std::vector<Stack>& stacks(size_t n);
   void adopt(plan::SlotId s, Crossing& c);
   const Value* preset(plan::SlotId s, const Dims& dims) const;

@@ -21,11 +21,11 @@ void Frame::run(const RunContext& context) {
     if (!bound_.empty() && key == root_key_) {
       segment = bound_[0];
     } else {
+      bound_.clear();
       root_key_.assign(key);
       segment = program_.shapes.find(nullptr, key);
     }
     if (!segment) {
-      bound_.clear();
       trace_from(nullptr, root_key_, 0);
       return;
     }
@@ -145,7 +145,7 @@ void Frame::run_step(const plan::Step& step) {
 std::string_view Frame::root_key() {
   key_.clear();
   for (const auto& a : plan_.arguments) {
-    if (a.slot == kNoSlot || plan_.slots[a.slot].is_handle) continue;
+    if (a.slot == kNoSlot) continue;
     const ops::TensorRef& r = refs_[a.slot];
     const int64_t head = static_cast<int64_t>(r.rank) << 8 | static_cast<int64_t>(r.dtype);
     key_.append(reinterpret_cast<const char*>(&head), sizeof head);

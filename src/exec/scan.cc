@@ -1,5 +1,7 @@
 // Scan: iterates over slices of its inputs, forward or backward, and stacks its outputs.
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "exec/control_flow.h"
@@ -68,8 +70,11 @@ void ControlFlow::run_scan() {
       fail("scan inputs have different lengths: {} and {}", inputs[0].steps, inputs[k].steps);
   }
   const int64_t steps = scans ? inputs[0].steps : 0;
-  std::vector<Crossing>& state = frame.crossings(carried);
+  std::vector<Crossing>& state = frame.crossings(0, carried);
+  std::vector<Crossing>& next = frame.crossings(1, carried);
+  std::vector<Crossing>& scanned = frame.crossings(2, outputs);
   std::vector<Crossing> stacked(outputs);
+  for (Crossing& c : stacked) c.arena = &frame.arena();
   size_t slice_bytes = 0;
   for (const Track& k : inputs) slice_bytes += (static_cast<size_t>(k.outer) * k.inner + 63) / 64 * 64;
   auto* slices = static_cast<char*>(frame.scratch(slice_bytes));
@@ -92,13 +97,11 @@ void ControlFlow::run_scan() {
       }
       bind_captures(body, formal);
       body.run(frame.context_);
-      for (size_t k = 0; k < carried; ++k) {
-        drop(state[k]);
-        body.take(k, state[k]);
-      }
+      for (size_t k = 0; k < carried; ++k) body.take(k, next[k]);
+      for (size_t k = 0; k < outputs; ++k) body.take(carried + k, scanned[k]);
+      for (size_t k = 0; k < carried; ++k) state[k] = std::move(next[k]);
       for (size_t k = 0; k < outputs; ++k) {
-        Crossing c;
-        body.take(carried + k, c);
+        Crossing& c = scanned[k];
         if (t == 0) {
           Track& out = tracks[k];
           out.axis = entry(n.attrs.get_ints("scan_output_axes"), k);
@@ -113,12 +116,11 @@ void ControlFlow::run_scan() {
           if (!stacked[k].block) fail_out_of_memory(stacked[k].ref.bytes(), "a scan output");
           stacked[k].ref.data = stacked[k].block;
         } else if (!(tracks[k].slice == c.dims)) {
-          const std::string was = tenon::to_string(tracks[k].slice), now = tenon::to_string(c.dims);
-          drop(c);
-          fail("scan output {} changes its shape from {} to {}", k, was, now);
+          fail("scan output {} changes its shape from {} to {}", k, tenon::to_string(tracks[k].slice),
+               tenon::to_string(c.dims));
         }
         scatter_slice(tracks[k], c.ref.as<char>(), t, static_cast<char*>(stacked[k].block));
-        drop(c);
+        c.drop();
       }
       body.reset();
     }
@@ -136,8 +138,8 @@ void ControlFlow::run_scan() {
       give(carried + k, stacked[k]);
     }
   } catch (...) {
-    for (Crossing& c : state) drop(c);
-    for (Crossing& c : stacked) drop(c);
+    for (auto* list : {&state, &next, &scanned})
+      for (Crossing& c : *list) c.drop();
     throw;
   }
   frame.scratch_block_ = frame.scratch_used_ = 0;
@@ -157,7 +159,8 @@ void ControlFlow::run_batched_scan() {
   if (first.rank < 2) fail("scan input of rank {} found, expected at least 2 (batch, sequence)", first.rank);
   const int64_t batch = first.dim[0], steps = first.dim[1];
   const int64_t* lengths = in(0) == kNoSlot ? nullptr : frame.refs_[in(0)].as<int64_t>();
-  std::vector<Crossing> results(carried + outputs), state(carried);
+  std::vector<Crossing> results(carried + outputs), state(carried), next(carried), scanned(outputs);
+  for (Crossing& c : results) c.arena = &frame.arena();
   // Slice [b] or [b, t] of a batched tensor.
   const auto part = [&](const ops::TensorRef& r, uint32_t skip, int64_t index) {
     ops::TensorRef s = r;
@@ -169,7 +172,12 @@ void ControlFlow::run_batched_scan() {
   };
   const auto store = [&](size_t j, const Crossing& c, int64_t index, bool sequence) {
     Crossing& r = results[j];
+    const size_t lead = sequence ? 2 : 1;
+    if (r.block && !std::ranges::equal(std::span<const int64_t>(r.dims).subspan(lead), c.dims))
+      fail("scan result {} changes its shape to {}", j, tenon::to_string(c.dims));
     if (!r.block) {
+      if (c.ref.dtype == DType::kString || is_packed(c.ref.dtype))
+        fail(ErrorCode::kNotImplemented, "Scan over elements of type {}", dtype_name(c.ref.dtype));
       r.dims = c.dims;
       if (sequence) r.dims.insert(0, steps);
       r.dims.insert(0, batch);
@@ -183,57 +191,58 @@ void ControlFlow::run_batched_scan() {
     }
     std::memcpy(static_cast<char*>(r.block) + static_cast<size_t>(index) * c.ref.bytes(), c.ref.data, c.ref.bytes());
   };
-  try {
-    for (int64_t b = 0; b < batch; ++b) {
-      const int64_t length = lengths ? lengths[b] : steps;
-      if (length < 0 || length > steps) fail("sequence_lens[{}] is {}, expected 0..{}", b, length, steps);
-      for (int64_t t = 0; t < length; ++t) {
-        if (frame.context_.par.cancel) frame.context_.par.cancel->check();
-        for (size_t k = 0; k < carried; ++k) {
-          if (t == 0)
-            body.bind(k, part(frame.refs_[in(1 + k)], 1, b));
-          else
-            bind_crossing(body, k, state[k]);
-        }
-        for (size_t k = 0; k < scans; ++k) {
-          const int64_t at = entry(directions, k) == 1 ? length - 1 - t : t;
-          body.bind(carried + k, part(frame.refs_[in(1 + carried + k)], 2, b * steps + at));
-        }
-        bind_captures(body, formal);
-        body.run(frame.context_);
-        for (size_t k = 0; k < carried; ++k) {
-          drop(state[k]);
-          body.take(k, state[k]);
-        }
-        for (size_t k = 0; k < outputs; ++k) {
-          Crossing c;
-          body.take(carried + k, c);
-          store(carried + k, c, b * steps + t, true);
-          drop(c);
-        }
-        body.reset();
-      }
+  for (int64_t b = 0; b < batch; ++b) {
+    const int64_t length = lengths ? lengths[b] : steps;
+    if (length < 0 || length > steps) fail("sequence_lens[{}] is {}, expected 0..{}", b, length, steps);
+    for (int64_t t = 0; t < length; ++t) {
+      if (frame.context_.par.cancel) frame.context_.par.cancel->check();
       for (size_t k = 0; k < carried; ++k) {
-        if (length == 0) {
-          const ops::TensorRef r = part(frame.refs_[in(1 + k)], 1, b);
-          Crossing c;
-          c.dims.assign(r.dims());
-          c.ref = r;
-          store(k, c, b, false);
-        } else {
-          store(k, state[k], b, false);
-          drop(state[k]);
-        }
+        if (t == 0)
+          body.bind(k, part(frame.refs_[in(1 + k)], 1, b));
+        else
+          bind_crossing(body, k, state[k]);
+      }
+      for (size_t k = 0; k < scans; ++k) {
+        const int64_t at = entry(directions, k) == 1 ? length - 1 - t : t;
+        body.bind(carried + k, part(frame.refs_[in(1 + carried + k)], 2, b * steps + at));
+      }
+      bind_captures(body, formal);
+      body.run(frame.context_);
+      for (size_t k = 0; k < carried; ++k) body.take(k, next[k]);
+      for (size_t k = 0; k < outputs; ++k) body.take(carried + k, scanned[k]);
+      for (size_t k = 0; k < carried; ++k) state[k] = std::move(next[k]);
+      for (size_t k = 0; k < outputs; ++k) {
+        store(carried + k, scanned[k], b * steps + t, true);
+        scanned[k].drop();
+      }
+      body.reset();
+    }
+    for (size_t k = 0; k < carried; ++k) {
+      if (length == 0) {
+        const ops::TensorRef r = part(frame.refs_[in(1 + k)], 1, b);
+        Crossing c;
+        c.dims.assign(r.dims());
+        c.ref = r;
+        store(k, c, b, false);
+      } else {
+        store(k, state[k], b, false);
+        state[k].drop();
       }
     }
-    for (size_t j = 0; j < results.size(); ++j) {
-      results[j].ref.dim = results[j].dims.data();
-      give(j, results[j]);
+  }
+  for (size_t j = 0; j < results.size(); ++j) {
+    if (!results[j].block) {  // nothing ran: there is no item to tell the shape
+      Crossing c;
+      const ValueType& t = plan.graph->type(plan.slots[plan.results[j].slot].value);
+      c.ref.dtype = t.elem;
+      c.dims = t.dims;
+      for (int64_t& d : c.dims)
+        if (is_symbol(d)) d = 0;
+      c.ref.count = 0;
+      store(j, c, 0, j >= carried);
     }
-  } catch (...) {
-    for (Crossing& c : state) drop(c);
-    for (Crossing& c : results) drop(c);
-    throw;
+    results[j].ref.dim = results[j].dims.data();
+    give(j, results[j]);
   }
 }
 

@@ -101,7 +101,7 @@ class Tracer final : public ops::InferHost {
     const bool region = step_->lowering != graph::Lowering::kKernel && step_->lowering != graph::Lowering::kView;
     if (region) {
       for (SlotId s : plan_.outputs(*step_))
-        if (s != kNoSlot && !plan_.slots[s].is_handle) leave_unknown(s);
+        if (s != kNoSlot && plan_.graph->type(plan_.slots[s].value).is_tensor()) leave_unknown(s);
       return;
     }
     const graph::Node& node = plan_.graph->node(step_->node);

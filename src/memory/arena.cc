@@ -79,7 +79,7 @@ Arena::Chunk* Arena::extend(size_t bytes) noexcept {
     size_t grow = std::max(next_growth_, std::bit_ceil(want));
     if (want > options_.max_power_of_two) grow = want;
     grow = std::min(grow, std::max(want, options_.max_power_of_two));
-    while (grow > want && !fits(grow)) grow = std::max(want, round_up(grow / 10 * 9, kPage));
+    while (grow > want && !fits(grow)) grow = std::max(want, grow / 10 * 9 / kPage * kPage);
     want = grow;
   }
   if (!fits(want)) return nullptr;

@@ -173,6 +173,16 @@ class Lowerer {
     }
   }
 
+  // An op that moves data must not write where another operand still reads.
+  bool read_twice(const Step& s, SlotId root) const {
+    int readers = 0;
+    for (uint32_t k = 0; k < s.in_count; ++k) {
+      const SlotId in = plan_->operands[s.in_begin + k];
+      readers += in != kNoSlot && plan_->slots[in].root == root;
+    }
+    return readers > 1;
+  }
+
   // Output 0 may take the buffer of an input that dies here, unless the output leaves the region.
   void choose_reuse(Step& s, uint32_t at) {
     if (!options_.reuse || s.lowering != Lowering::kKernel || !s.def->inplace || s.out_count == 0) return;
@@ -184,6 +194,7 @@ class Lowerer {
       const SlotId root = plan_->slots[in].root;
       const Slot& r = plan_->slots[root];
       if (r.kind != SlotKind::kTemp || r.escapes || r.is_handle || r.dies != at || r.born == at) continue;
+      if (read_twice(s, root)) continue;
       s.reuse = root;
       return;
     }

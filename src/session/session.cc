@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -27,6 +28,16 @@
 namespace tenon {
 
 using session::Profiler;
+
+namespace {
+
+bool overlap(const Value& a, const Value& b) {
+  if (!a.is_tensor() || !b.is_tensor() || !a.bytes() || !b.bytes()) return false;
+  const auto *p = static_cast<const char*>(a.data()), *q = static_cast<const char*>(b.data());
+  return p < q + b.bytes() && q < p + a.bytes();
+}
+
+}  // namespace
 
 struct Session::Impl {
   explicit Impl(const SessionOptions& given)
@@ -317,10 +328,18 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
   } lease{*s.frames, s.frames->take()};
   exec::Frame& f = *lease.frame;
   s.bind_feeds(f, feed_names, feeds);
+  std::vector<bool> late;
   for (size_t j = 0; j < fetch_names.size(); ++j) {
     const size_t at = s.find_fetch(fetch_names[j], j);
-    if (fetches[j] && fetches[j].is_tensor() && fetches[j].dtype() == s.outputs[at].dtype)
+    if (!fetches[j] || !fetches[j].is_tensor() || fetches[j].dtype() != s.outputs[at].dtype) continue;
+    for (size_t k = 0; k < j; ++k)
+      if (overlap(fetches[j], fetches[k]))
+        fail("the buffers given for outputs {} and {} overlap", fetch_names[j], fetch_names[k]);
+    // Feeds are read until the last step: a buffer that is also a feed is written when the run is over.
+    if (std::ranges::none_of(feeds, [&](const Value& feed) { return overlap(feed, fetches[j]); }))
       f.bind_result(at, fetches[j]);
+    else
+      (late.resize(fetches.size()), late[j] = true);
   }
   CancelToken cancel;
   cancel.watch(options.terminate);
@@ -336,7 +355,17 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
   } else {
     f.run(context);
   }
-  for (size_t j = 0; j < fetch_names.size(); ++j) fetches[j] = f.take_value(s.find_fetch(fetch_names[j], j));
+  for (size_t j = 0; j < fetch_names.size(); ++j) {
+    Value result = f.take_value(s.find_fetch(fetch_names[j], j));
+    if (late.empty() || !late[j]) {
+      fetches[j] = std::move(result);
+      continue;
+    }
+    if (!std::ranges::equal(result.dims(), fetches[j].dims()))
+      fail("output {}: the given buffer has shape {}, the result {}", fetch_names[j], to_string(fetches[j].dims()),
+           to_string(result.dims()));
+    std::memcpy(fetches[j].mutable_data(), result.data(), result.bytes());
+  }
   if (!options.config.empty() && options.config.contains("memory.enable_memory_arena_shrinkage")) {
     f.reset();
     s.arena->shrink();

@@ -76,7 +76,17 @@ void check_feed(const std::string& name, const ValueType& t, const Value& v) {
          : v.kind() == ValueKind::kSequence ? "sequence"
                                             : "value of another kind",
          onnx_type_string(t));
-  if (!t.is_tensor()) return;
+  if (t.kind == ValueKind::kMap && t.inner) {
+    if (v.items()[0].dtype() != t.elem || (t.inner->elem != DType::kUndefined && v.items()[1].dtype() != t.inner->elem))
+      fail("input {}: a map of {} to {} found, expected {}", name, dtype_name(v.items()[0].dtype()),
+           dtype_name(v.items()[1].dtype()), onnx_type_string(t));
+    return;
+  }
+  if (!t.is_tensor()) {
+    if (t.inner)
+      for (const Value& item : v.items()) check_feed(name, *t.inner, item);
+    return;
+  }
   if (t.elem != DType::kUndefined && t.elem != v.dtype())
     fail("Unexpected input data type for input {}. Actual: (tensor({})) , expected: (tensor({}))", name,
          dtype_name(v.dtype()), dtype_name(t.elem));

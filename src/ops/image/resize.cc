@@ -96,10 +96,14 @@ bool given(InferContext& c, size_t i) {
 
 void infer(InferContext& c) {
   const size_t scales_at = scales_input(c.since());
-  const bool sized = c.since() >= 11 && given(c, kSizes);
+  bool sized = c.since() >= 11 && given(c, kSizes);
+  if (const auto sizes = sized ? c.ints(kSizes) : std::nullopt; sizes && sizes->empty()) sized = false;
   const Sampling sampling = read_sampling(c.attrs(), c.since());
   const Policy policy = read_policy(c.attrs());
-  if (sized && given(c, scales_at) && c.has_rank(scales_at)) fail("scales and sizes exclude each other");
+  const bool scaled =
+      given(c, scales_at) && c.has_rank(scales_at) && c.rank(scales_at) == 1 && !is_symbol(c.dims(scales_at)[0]);
+  if (sized && scaled && c.has_rank(kSizes) && !is_symbol(c.dims(kSizes)[0]))
+    fail("scales and sizes exclude each other");
   if (!sized && !given(c, scales_at)) fail("neither scales nor sizes are given");
   if (!c.has_rank(0)) return c.set_unranked(0, c.dtype(0));
   const Dims x = c.dims(0), axes = read_axes(c.attrs(), x.size());

@@ -324,6 +324,14 @@ TEST(Hostile, FewBytesAskingForPetabytes) {
   const LoadError e = load_error(filled(int64_t{25} << 50));
   EXPECT_EQ(e.limit, "tensor_elements") << e.text;
   EXPECT_NE(e.text.find("ConstantOfShape"), std::string::npos) << e.text;
+  // No operator's own check sees this one: 2^21 rows and 2^21 columns broadcast.
+  const auto outer = [](int64_t rows) {
+    return model(graph_proto({.nodes = {node("Add", {"a", "b"}, {"y"})},
+                              .inputs = {value("a", 1, {rows, 1}), value("b", 1, {1, 1 << 20})},
+                              .outputs = {Proto().b(1, "y")}}));
+  };
+  EXPECT_EQ(load_error(outer(1 << 20)).text, "");
+  EXPECT_EQ(load_error(outer((1 << 20) + 1)).limit, "tensor_elements");
   const std::string product = small_model({node("ConstantOfShape", {"s"}, {"z"}), node("Neg", {"x"}, {"y"})},
                                           {tensor_int64s("s", {3}, {int64_t{1} << 40, int64_t{1} << 40, 8})});
   EXPECT_NE(load_error(product).code, 0);

@@ -180,7 +180,11 @@ TEST(Load, DeclaredTypes) {
                       .outputs = {value("y", 1, {2}), Proto().b(1, "b")}};
   parts.nodes.push_back(node("Neg", {"x"}, {"b"}));
   parts.value_infos = {value_info("a", Proto().m(1, Proto().i(1, 1).m(2, Proto().m(1, Proto().b(2, "n")))))};
+  parts.value_infos.push_back(value("no value of this graph"));
+  parts.value_infos.push_back(value("x", 7));
+  parts.value_infos.push_back(Proto().b(1, "b"));
   const auto g = load(model(graph_proto(parts)));
+  EXPECT_EQ(g->type(g->find_value("x")).elem, DType::kFloat) << "an input has its own type";
   EXPECT_TRUE(g->value(g->find_value("a")).declared);
   EXPECT_EQ(g->symbols().to_string(g->type(g->find_value("a")).dims[0]), "n");
   EXPECT_EQ(g->type(g->find_value("y")).dims[0], g->type(g->find_value("a")).dims[0]);

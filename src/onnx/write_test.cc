@@ -136,6 +136,35 @@ TEST(Write, FunctionsAndOverloads) {
   EXPECT_EQ(h->node(0).attrs.get_int("p", 0), 1);
 }
 
+TEST(Write, AttributesOfEveryKind) {
+  const Proto type = tensor_type(1, {2});
+  const Proto sparse = Proto().m(1, tensor_floats("", {1}, {3})).m(2, tensor_int64s("", {1}, {1})).i(3, 4);
+  const auto list = [](const char* name, int64_t kind) { return Proto().b(1, name).i(20, kind); };
+  const Protos attrs = {attr_int("i", -3),
+                        attr_float("f", .5f),
+                        attr_string("s", "s\xff"),
+                        attr_tensor("t", tensor_floats("", {1}, {3})),
+                        list("tp", 13).m(14, type),
+                        list("sp", 11).m(22, sparse),
+                        attr_ints("ints", {1, -2}),
+                        list("floats", 6).f(7, 1.f).f(7, 2.f),
+                        list("strings", 8).b(9, "a").b(9, "b"),
+                        list("tensors", 9).m(10, tensor_floats("", {1}, {3})).m(10, tensor_floats("", {1}, {4})),
+                        list("types", 14).m(15, type).m(15, type),
+                        list("sparses", 12).m(23, sparse),
+                        list("none", 7)};
+  const Proto f = function("f", "F", {"a"}, {"b"}, {node("Neg", {"a"}, {"b"})});
+  const auto g = load(small_model({node("F", {"x"}, {"y"}, attrs, "call", "f")}, {},
+                                  {.opsets = {opset("", 17), opset("f", 1)}, .functions = {f}}));
+  ASSERT_EQ(g->node(0).attrs.items().size(), attrs.size());
+  const auto h = again(*g);
+  for (const graph::Attr& a : g->node(0).attrs.items()) {
+    const graph::AttrValue* b = h->node(0).attrs.find(a.name);
+    ASSERT_NE(b, nullptr) << a.name;
+    EXPECT_TRUE(graph::same_attrs({a}, {{a.name, *b}})) << a.name;
+  }
+}
+
 TEST(Write, OpsetImportsAreRaised) {
   const auto g = load(small_model({node("Neg", {"x"}, {"y"})}));
   graph::Node gelu;

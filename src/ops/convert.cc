@@ -11,11 +11,12 @@
 #include <limits>
 
 #include "kernels/rows.h"
+#include "ops/map.h"
 
 namespace tenon::ops {
 namespace {
 
-constexpr int64_t kTile = 256;  // a whole number of bytes of every packed type
+static_assert(kTile % 8 == 0, "a tile must be a whole number of bytes of every packed type");
 
 struct alignas(64) Tile {
   char bytes[kTile * 8];
@@ -24,7 +25,9 @@ struct alignas(64) Tile {
 // --- Loads ---------------------------------------------------------------------------------------------------------
 template <class From, class C>
 void load_numbers(DType, const void* x, void* tile, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) static_cast<C*>(tile)[i] = static_cast<C>(static_cast<const From*>(x)[i]);
+  const From* from = static_cast<const From*>(x);
+  C* to = static_cast<C*>(tile);
+  each_element(n, [=](int64_t i) { to[i] = static_cast<C>(from[i]); });
 }
 template <class H>
 void load_half(DType, const void* x, void* tile, int64_t n) {
@@ -148,7 +151,9 @@ int64_t string_to_integer(const std::string& s) {
 
 template <class C, class T>
 void Converter::store_numbers(const Converter&, const void* tile, void* y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) static_cast<T*>(y)[i] = number<T>(static_cast<const C*>(tile)[i]);
+  const C* from = static_cast<const C*>(tile);
+  T* to = static_cast<T*>(y);
+  each_element(n, [=](int64_t i) { to[i] = number<T>(from[i]); });
 }
 template <class C>
 void Converter::store_small(const Converter& c, const void* tile, void* y, int64_t n) {
@@ -230,6 +235,10 @@ Converter::Converter(DType from, DType to, ConvertOptions options) : from_(from)
         load_ = &load_small;
       } else if (contains(kSmallIntSet, from)) {
         load_ = &load_packed;
+      } else if (to == DType::kFloat) {
+        tile = DType::kFloat;
+        load_ = visit<TypeList<bool, int8_t, uint8_t, int16_t, uint16_t, int32_t, uint32_t>>(
+            from, []<class T>() -> Load { return &load_numbers<T, float>; });
       } else {
         load_ = visit<TypeList<bool, int8_t, uint8_t, int16_t, uint16_t, int32_t, uint32_t>>(
             from, []<class T>() -> Load { return &load_numbers<T, int64_t>; });

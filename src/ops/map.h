@@ -117,18 +117,43 @@ std::optional<std::vector<int64_t>> derived_broadcast(InferContext& c, size_t i,
 /// Whether element type t holds v; symbols always fit, types that are not integers never.
 bool fits(DType t, int64_t v);
 
+/// f(i) for i in [0, n), in chunks of a length that compilers turn into vector code at -O2. Element i of a result may
+/// share memory with element i of an operand, never with another one.
+template <class F>
+inline void each_element(int64_t n, F&& f) {
+  constexpr int64_t kChunk = 64;
+  int64_t i = 0;
+  for (; i + kChunk <= n; i += kChunk) {
+#if defined(__clang__)
+#pragma clang loop vectorize(assume_safety)
+#elif defined(__GNUC__)
+#pragma GCC ivdep
+#endif
+    for (int64_t j = 0; j < kChunk; ++j) f(i + j);
+  }
+  for (; i < n; ++i) f(i);
+}
+
 template <class F, class T>
 void unary_row(const void* x, void* y, int64_t n, const double* p) {
   const T* in = static_cast<const T*>(x);
   auto* out = static_cast<decltype(F::apply(T(), p))*>(y);
-  for (int64_t i = 0; i < n; ++i) out[i] = F::apply(in[i], p);
+  each_element(n, [=](int64_t i) { out[i] = F::apply(in[i], p); });
 }
 
 template <class F, class T>
 void binary_row(const void* a, int64_t sa, const void* b, int64_t sb, void* z, int64_t n, const double* p) {
   const T *x = static_cast<const T*>(a), *y = static_cast<const T*>(b);
   auto* out = static_cast<decltype(F::apply(T(), T(), p))*>(z);
-  for (int64_t i = 0; i < n; ++i) out[i] = F::apply(x[i * sa], y[i * sb], p);
+  if (sa && sb) {
+    each_element(n, [=](int64_t i) { out[i] = F::apply(x[i], y[i], p); });
+  } else if (sa) {
+    const T v = *y;
+    each_element(n, [=, &v](int64_t i) { out[i] = F::apply(x[i], v, p); });
+  } else {
+    const T v = *x;
+    each_element(n, [=, &v](int64_t i) { out[i] = F::apply(v, y[i * sb], p); });
+  }
 }
 
 /// UnaryMap of functor F (static R apply(T, const double* p)) for element type t of `Types`; float16 and bfloat16 go

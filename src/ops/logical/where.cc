@@ -15,7 +15,21 @@ void select(const uint8_t* c, int64_t sc, const T* x, int64_t sx, const T* y, in
     for (int64_t i = 0; i < n; ++i) z[i] = from[i * step];
     return;
   }
-  for (int64_t i = 0; i < n; ++i) z[i] = c[i] ? x[i * sx] : y[i * sy];
+  if constexpr (std::is_same_v<T, std::string>) {
+    for (int64_t i = 0; i < n; ++i) z[i] = c[i] ? x[i * sx] : y[i * sy];
+    return;
+  }
+  // Both sides are read, so that there is no branch on the condition.
+  const auto pick = [](uint8_t condition, T a, T b) { return condition ? a : b; };
+  const T one_x = *x, one_y = *y;
+  if (sx && sy)
+    each_element(n, [=](int64_t i) { z[i] = pick(c[i], x[i], y[i]); });
+  else if (sx)
+    each_element(n, [=](int64_t i) { z[i] = pick(c[i], x[i], one_y); });
+  else if (sy)
+    each_element(n, [=](int64_t i) { z[i] = pick(c[i], one_x, y[i]); });
+  else
+    each_element(n, [=](int64_t i) { z[i] = pick(c[i], one_x, one_y); });
 }
 
 template <class F>

@@ -165,6 +165,7 @@ class Tracer final : public ops::InferHost {
       if (step_->lowering != graph::Lowering::kView) move_block(shape.base, s);
     } else if (shape.dtype == DType::kString) {
       f_.place(shape, nullptr);
+      r.dim = f_.states_[s].dims.data();  // `shape` is a local here
     } else if (const Value* v = shape.place == SlotShape::kLeaves ? f_.preset(s, shape.dims) : nullptr) {
       r.data = const_cast<void*>(v->data());
     } else {

@@ -3,81 +3,12 @@
 
 #include <algorithm>
 
+#include "kernels/transpose.h"
+
 namespace tenon::ops {
 namespace {
 
 constexpr double kNsPerByte = 0.1;
-
-/// Odometer over the outer loops of a nest: element offsets of a flat outer index, then of its successors.
-struct Odometer {
-  int rank;
-  const int64_t *n, *in, *out;
-  int64_t at[32];
-  int64_t in_offset = 0, out_offset = 0;
-
-  Odometer(int r, const int64_t* dims, const int64_t* in_strides, const int64_t* out_strides, int64_t flat)
-      : rank(r), n(dims), in(in_strides), out(out_strides) {
-    for (int k = rank - 1; k >= 0; --k) {
-      at[k] = flat % n[k];
-      flat /= n[k];
-      in_offset += at[k] * in[k];
-      out_offset += at[k] * out[k];
-    }
-  }
-  void next() {
-    for (int k = rank - 1; k >= 0; --k) {
-      in_offset += in[k];
-      out_offset += out[k];
-      if (++at[k] < n[k]) return;
-      in_offset -= n[k] * in[k];
-      out_offset -= n[k] * out[k];
-      at[k] = 0;
-    }
-  }
-};
-
-/// Copies rows of N bytes at fixed distances: the compiler turns memcpy of a constant size into moves.
-template <size_t N>
-void copy_rows(const char* in, char* out, int64_t n, int64_t in_step, int64_t out_step) {
-  for (int64_t i = 0; i < n; ++i) std::memcpy(out + i * out_step, in + i * in_step, N);
-}
-void copy_rows_any(size_t bytes, const char* in, char* out, int64_t n, int64_t in_step, int64_t out_step) {
-  switch (bytes) {
-    case 2:
-      return copy_rows<2>(in, out, n, in_step, out_step);
-    case 4:
-      return copy_rows<4>(in, out, n, in_step, out_step);
-    case 8:
-      return copy_rows<8>(in, out, n, in_step, out_step);
-    case 16:
-      return copy_rows<16>(in, out, n, in_step, out_step);
-    case 32:
-      return copy_rows<32>(in, out, n, in_step, out_step);
-    case 64:
-      return copy_rows<64>(in, out, n, in_step, out_step);
-    default:
-      for (int64_t i = 0; i < n; ++i) std::memcpy(out + i * out_step, in + i * in_step, bytes);
-  }
-}
-
-/// One strided row of n elements.
-template <class T>
-void copy_row(const T* in, T* out, int64_t n, int64_t in_stride, int64_t out_stride) {
-  if (out_stride == 1 && in_stride == 1) {
-    std::copy(in, in + n, out);
-  } else if (out_stride == 1 && in_stride == 0) {
-    std::fill(out, out + n, *in);
-  } else {
-    for (int64_t i = 0; i < n; ++i) out[i * out_stride] = in[i * in_stride];
-  }
-}
-
-/// Tile of a transposition: in has stride 1 along a, out along b.
-template <class T>
-void transpose_tile(const T* in, T* out, int64_t a_count, int64_t b_count, int64_t in_b, int64_t out_a) {
-  for (int64_t a = 0; a < a_count; ++a)
-    for (int64_t b = 0; b < b_count; ++b) out[a * out_a + b] = in[a + b * in_b];
-}
 
 }  // namespace
 
@@ -99,88 +30,18 @@ void StridedCopy::loop(int64_t n, int64_t in_stride, int64_t out_stride) {
 
 void StridedCopy::run(const Parallel& par, DType t, const void* in, void* out) const {
   if (empty_) return;
-  if (rank_ == 0) return copy_elements(par, t, in, out, 1);
-  const int last = rank_ - 1;
-  const int64_t inner = n_[last];
-  const bool rows = in_[last] == 1 && out_[last] == 1 && t != DType::kString;
-  if (rows && rank_ == 1) return copy_elements(par, t, in, out, inner);
+  const auto rank = static_cast<size_t>(rank_);
+  if (t != DType::kString)
+    return kernels::copy_strided(in, {in_, rank}, out, {out_, rank}, {n_, rank}, dtype_size(t), par);
+  strings(0, static_cast<const std::string*>(in), static_cast<std::string*>(out));
+}
 
-  if (rows) {  // blocks of memory; the innermost two loops run without the odometer
-    const auto size = static_cast<int64_t>(dtype_size(t));
-    const size_t bytes = static_cast<size_t>(inner * size);
-    const int64_t mid = n_[last - 1], in_step = in_[last - 1] * size, out_step = out_[last - 1] * size;
-    const int64_t outer = extent({n_, 32}, 0, static_cast<size_t>(last - 1));
-    // Items are rows; a range of rows is cut where the middle loop ends.
-    par.loop(outer * mid, static_cast<double>(bytes) * kNsPerByte + 1, [&](int64_t begin, int64_t end) {
-      Odometer at(last - 1, n_, in_, out_, begin / mid);
-      for (int64_t row = begin; row < end;) {
-        const int64_t first = row % mid, count = std::min(mid - first, end - row);
-        copy_rows_any(bytes, static_cast<const char*>(in) + at.in_offset * size + first * in_step,
-                      static_cast<char*>(out) + at.out_offset * size + first * out_step, count, in_step, out_step);
-        row += count;
-        at.next();
-      }
-    });
+void StridedCopy::strings(int k, const std::string* in, std::string* out) const {
+  if (k == rank_) {
+    *out = *in;
     return;
   }
-
-  int a = -1;  // the loop along which the input is contiguous while the last one jumps
-  if (out_[last] == 1 && in_[last] != 0)
-    for (int k = 0; k < last; ++k)
-      if (in_[k] == 1 && n_[k] > 1) a = k;
-  if (a >= 0) {
-    constexpr int64_t kTile = 32;
-    int64_t dims[kMaxRank], ins[kMaxRank], outs[kMaxRank];
-    int rank = 0;
-    for (int k = 0; k < last; ++k) {
-      if (k == a) continue;
-      dims[rank] = n_[k];
-      ins[rank] = in_[k];
-      outs[rank++] = out_[k];
-    }
-    const int64_t a_tiles = (n_[a] + kTile - 1) / kTile, b_tiles = (inner + kTile - 1) / kTile;
-    const int64_t tiles = a_tiles * b_tiles;
-    const int64_t in_b = in_[last], out_a = out_[a], a_size = n_[a];
-    const double cost = static_cast<double>(std::min(kTile, a_size) * std::min(kTile, inner)) * 0.6 + 2;
-    const int64_t items = extent({dims, 32}, 0, static_cast<size_t>(rank)) * tiles;
-    visit_size(t, [&]<class T>() {
-      par.loop(items, cost, [&](int64_t begin, int64_t end) {
-        Odometer at(rank, dims, ins, outs, begin / tiles);
-        int64_t tile = begin % tiles;
-        for (int64_t item = begin; item < end; ++item) {
-          const int64_t a0 = tile / b_tiles * kTile, b0 = tile % b_tiles * kTile;
-          transpose_tile(static_cast<const T*>(in) + at.in_offset + a0 + b0 * in_b,
-                         static_cast<T*>(out) + at.out_offset + a0 * out_a + b0, std::min(kTile, a_size - a0),
-                         std::min(kTile, inner - b0), in_b, out_a);
-          if (++tile == tiles) {
-            tile = 0;
-            at.next();
-          }
-        }
-      });
-    });
-    return;
-  }
-
-  constexpr int64_t kChunk = 4096;  // so that one long row still runs in parallel
-  const int64_t chunks = (inner + kChunk - 1) / kChunk;
-  const int64_t items = extent({n_, 32}, 0, static_cast<size_t>(last)) * chunks;
-  visit_size(t, [&]<class T>() {
-    par.loop(items, static_cast<double>(std::min(inner, kChunk)) * 0.8 + 2, [&](int64_t begin, int64_t end) {
-      Odometer at(last, n_, in_, out_, begin / chunks);
-      int64_t chunk = begin % chunks;
-      for (int64_t item = begin; item < end; ++item) {
-        const int64_t first = chunk * kChunk;
-        copy_row(static_cast<const T*>(in) + at.in_offset + first * in_[last],
-                 static_cast<T*>(out) + at.out_offset + first * out_[last], std::min(kChunk, inner - first), in_[last],
-                 out_[last]);
-        if (++chunk == chunks) {
-          chunk = 0;
-          at.next();
-        }
-      }
-    });
-  });
+  for (int64_t i = 0; i < n_[k]; ++i) strings(k + 1, in + i * in_[k], out + i * out_[k]);
 }
 
 void copy_elements(const Parallel& par, DType t, const void* in, void* out, int64_t n) {

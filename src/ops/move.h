@@ -62,7 +62,9 @@ class StridedCopy {
   void run(const Parallel& par, DType t, const void* in, void* out) const;
 
  private:
-  static constexpr int kMaxRank = 32;
+  void strings(int k, const std::string* in, std::string* out) const;
+
+  static constexpr int kMaxRank = 16;
   int rank_ = 0;
   bool empty_ = false;
   int64_t n_[kMaxRank], in_[kMaxRank], out_[kMaxRank];

@@ -212,7 +212,7 @@ std::optional<Activation> activation_of(const Graph& g, NodeId n) {
   if (node.op == "HardSigmoid") return Activation{node.op, {a.get_float("alpha", 0.2f), a.get_float("beta", 0.5f)}};
   if (node.op == "Gelu") return Activation{a.get_string("approximate", "none") == "tanh" ? "FastGelu" : "Gelu", {}};
   if (node.op == "Clip") {
-    float bounds[2] = {-std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
+    float bounds[2] = {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
     const char* names[2] = {"min", "max"};
     for (size_t i = 0; i < 2; ++i) {
       bounds[i] = a.get_float(names[i], bounds[i]);

@@ -1,7 +1,6 @@
 // Rules that remove nodes without effect.
 #include <gtest/gtest.h>
 
-#include "ops/op.h"
 #include "support/rewrite.h"
 
 namespace tenon::passes::eliminate_test {
@@ -60,10 +59,7 @@ TEST(EliminateNoop, NearMisses) {
                    "graph (x: float[3], c: float[] = {1}) opset 17 { y = Mul(x, c) z = Relu(y) return z }");
 }
 
-bool has_dropout() { return ops::builtin_ops().find("", "Dropout", 17) != nullptr; }
-
 TEST(EliminateDropout, OutsideTraining) {
-  if (!has_dropout()) GTEST_SKIP();
   expect_rewrite("eliminate_dropout", "graph (x: float[n]) opset 17 { y, _ = Dropout(x) z = Relu(y) return z }",
                  "graph (x: float[n]) opset 17 { z = Relu(x) return z }");
   expect_rewrite("eliminate_dropout", R"(graph (x: float[n]) opset 17 {
@@ -73,7 +69,6 @@ TEST(EliminateDropout, OutsideTraining) {
                  "graph (x: float[n]) opset 7 { z = Relu(x) return z }");
 }
 TEST(EliminateDropout, NearMisses) {
-  if (!has_dropout()) GTEST_SKIP();
   expect_untouched("eliminate_dropout", "graph (x: float[n]) opset 17 { y, m = Dropout(x)  z = Relu(y)  return z, m }",
                    "the mask is used");
   expect_untouched("eliminate_dropout", R"(graph (x: float[n], t: bool[]) opset 17 {

@@ -3,6 +3,7 @@
 
 #include "graph/text.h"
 #include "ops/infer_types.h"
+#include "ops/op.h"
 #include "support/op_runner.h"
 
 namespace tenon::ops::loop {

@@ -32,7 +32,7 @@ struct Plan {
     rows = std::max<int64_t>(out_h, 1);
     possible = s.rank <= 2 && kw <= kMaxTaps;
     for (; possible; columns = ceil_div(columns, 2)) {
-      phase = ceil_div((columns - 1) * sw + (kw - 1) * dw + 1, sw) + 1;  // one spare value for the split by pairs
+      phase = ceil_div((columns - 1) * sw + (kw - 1) * dw + 1, sw) + 1;  // tuning: one spare value
       length = phase * sw;
       if (buffered_rows(1) * length <= kBufferFloats && buffered_rows(1) <= kMaxRows) break;
       possible = columns > 1;

@@ -16,8 +16,8 @@
 namespace tenon::kernels {
 namespace {
 
-constexpr int64_t kPixels = 192;            // rows of a block: kPixels x nr accumulators
-constexpr int64_t kSlabFloats = 64 * 1024;  // 256 KB of stack, a quarter of a usual L2
+constexpr int64_t kPixels = 192;            // tuning: rows of a block: kPixels x nr accumulators
+constexpr int64_t kSlabFloats = 64 * 1024;  // tuning: 256 KB of stack, a quarter of a usual L2
 constexpr int64_t kKc = 256;
 constexpr double kTaskFlops = 6e6;
 

@@ -109,6 +109,7 @@ TEST(Conv, Geometry) {
   check_conv({2, 1, 8, 16, 1, {1, 1}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}});
   check_conv({2, 1, 2, 16, 1, {4, 4}, {3, 3}, {3, 3}, {1, 1}, {4, 4}, {4, 4}});    // taps wholly in the padding
   check_conv({2, 1, 4, 12, 1, {3, 250}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}});  // rows longer than a block
+  check_conv({2, 1, 4, 12, 1, {3, 251}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}});  // and a shorter last block
 }
 
 TEST(Conv, SlabLimitsCutBlocks) {

@@ -124,9 +124,7 @@ inline void each_element(int64_t n, F&& f) {
   constexpr int64_t kChunk = 64;
   int64_t i = 0;
   for (; i + kChunk <= n; i += kChunk) {
-#if defined(__clang__)
-#pragma clang loop vectorize(assume_safety)
-#elif defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__clang__)  // Clang warns where it cannot, and Werror makes that an error
 #pragma GCC ivdep
 #endif
     for (int64_t j = 0; j < kChunk; ++j) f(i + j);

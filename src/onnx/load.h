@@ -33,7 +33,7 @@ struct LoadOptions {
 /// Loads a model. The graph keeps alive what its constants and functions point into.
 /// Errors: kNoSuchFile (missing, not a regular file, outside the model's directory), kInvalidProtobuf (bytes that are
 /// no model; states offset and field), kInvalidGraph (a model that breaks a rule; states node, op, expected, found),
-/// kNotImplemented (an operator or IR version that is not known), kInvalidArgument with reason kLimit.
+/// kFail (an opset, domain or IR version that is not known), kInvalidArgument with reason kLimit.
 std::unique_ptr<graph::Graph> load_file(const std::filesystem::path& path, const LoadOptions& options);
 /// Same from memory. The bytes are copied where the graph needs them, so they may go when this returns.
 std::unique_ptr<graph::Graph> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options);

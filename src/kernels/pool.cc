@@ -180,8 +180,17 @@ void average_pool(const PoolArgs& a, bool include_pad, const Parallel& par, cons
   auto divisor = [&](int64_t z, int64_t y) { return w.divisor(0, z, include_pad) * w.divisor(1, y, include_pad); };
   if (Folder::fits(w))
     return by_folding(a, w, false, par, table, [&](int64_t z, int64_t y, float* out) {
-      const int64_t rows = divisor(z, y);
-      for (int64_t x = 0; x < w.out[2]; ++x) out[x] /= static_cast<float>(rows * w.divisor(2, x, include_pad));
+      const int64_t rows = divisor(z, y), n = w.out[2];
+      // Columns away from the borders share one divisor.
+      int64_t from = 0, to = n;
+      while (from < n && w.divisor(2, from, include_pad) != w.kernel[2]) ++from;
+      while (to > from && w.divisor(2, to - 1, include_pad) != w.kernel[2]) --to;
+      const float middle = static_cast<float>(rows * w.kernel[2]);
+      for (int64_t x = from; x < to; ++x) out[x] /= middle;
+      for (int64_t x = 0; x < n; ++x) {
+        if (x == from) x = to;
+        if (x < n) out[x] /= static_cast<float>(rows * w.divisor(2, x, include_pad));
+      }
     });
   by_taps(a, w, par, [&](int64_t plane, int64_t z, int64_t y, int64_t x, int64_t i) {
     double sum = 0;

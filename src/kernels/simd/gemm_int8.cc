@@ -28,11 +28,14 @@ void tile(const Int8Panel& g, int64_t row) {
       for (int j = 0; j < 4; ++j) acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], x, v[j]);
     }
   }
+  const bool add_c = g.add;
+  const int64_t n = g.n, ldc = g.ldc;
+  int32_t* const c = g.c + row * ldc;
   for (int i = 0; i < R; ++i)
-    for (int j = 0; j < 4 && j * W < g.n; ++j) {
-      int32_t* c = g.c + (row + i) * g.ldc + j * W;
-      const int64_t n = g.n - j * W < W ? g.n - j * W : W;
-      store_i_n(c, g.add ? add(acc[i][j], load_i_n(c, n)) : acc[i][j], n);
+    for (int j = 0; j < 4; ++j) {  // no early exit: it would force the accumulators into memory
+      const int64_t rest = n - j * W, lanes = rest < 0 ? 0 : rest < W ? rest : W;
+      int32_t* p = c + i * ldc + j * W;
+      store_i_n(p, add_c ? add(acc[i][j], load_i_n(p, lanes)) : acc[i][j], lanes);
     }
 }
 
@@ -60,7 +63,7 @@ void tile(const Int8Panel& g, int64_t row) {
     }
   }
   for (int i = 0; i < R; ++i)
-    for (int h = 0; h < 2 && h * 8 < g.n; ++h) {
+    for (int h = 0; h < 2; ++h) {
       const __m256i pairs = _mm256_hadd_epi32(acc[i][2 * h], acc[i][2 * h + 1]);
       int32_t v[8];
       _mm256_storeu_si256((__m256i*)v, _mm256_permute4x64_epi64(pairs, 0xd8));

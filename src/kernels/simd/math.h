@@ -38,13 +38,15 @@ TENON_INLINE F split_ln2(F& x) {
   return n;
 }
 
-TENON_INLINE F exp(F x) {
-  x = min(set(89.f), max(set(-104.f), x));  // this order keeps NaN
+// e^x for x below 89.
+TENON_INLINE F exp_bounded(F x) {
+  x = max(set(-104.f), x);  // this order keeps NaN
   const F n = split_ln2(x);
   constexpr float c[] = {5.e-01f, 1.6666667e-01f, 4.1666266e-02f, 8.333264e-03f, 1.3946301e-03f, 1.991869e-04f};
   const F p = fma(x * x, poly(x, c), x) + set(1);
   return scale_by(p, n);
 }
+TENON_INLINE F exp(F x) { return exp_bounded(min(set(89.f), x)); }
 
 TENON_INLINE F expm1(F x0) {
   F x = min(set(89.f), max(set(-30.f), x0));
@@ -108,7 +110,7 @@ TENON_INLINE F tanh(F x) {
 }
 
 TENON_INLINE F sigmoid(F x) {
-  const F e = exp(neg(abs(x)));  // never overflows; small results keep their digits
+  const F e = exp_bounded(neg(abs(x)));  // never overflows; small results keep their digits
   return select(lt(x, zero()), e, select(is_nan(x), x, set(1))) / (set(1) + e);
 }
 
@@ -123,7 +125,7 @@ TENON_INLINE F erf_small(F z) {
 TENON_INLINE F erfc_large(F z) {
   constexpr float c[] = {2.5077377e-04f, -1.1299171e+00f, -6.324398e-01f,  -1.0941849e-01f, 2.5988247e-02f,
                          -4.583669e-03f, 5.5345567e-04f,  -4.0137376e-05f, 1.2939389e-06f};
-  return select(lt(set(kErfEnd), z), zero(), exp(poly(min(set(kErfEnd), z), c)));
+  return select(lt(set(kErfEnd), z), zero(), exp_bounded(poly(min(set(kErfEnd), z), c)));
 }
 TENON_INLINE F erf(F x) {
   const F z = abs(x);
@@ -139,7 +141,7 @@ TENON_INLINE F gelu_erf(F x) {
   return v;
 }
 
-TENON_INLINE F softplus(F x) { return log1p(exp(neg(abs(x)))) + max(zero(), x); }
+TENON_INLINE F softplus(F x) { return log1p(exp_bounded(neg(abs(x)))) + max(zero(), x); }
 
 // sin (quarter = 0) or cos (quarter = 1) for |x| <= 1e4.
 TENON_INLINE F sin_quarter(F x, int quarter) {

@@ -39,17 +39,18 @@ TENON_INLINE double join_doubles(double a, double b, Product) { return a * b; }
 TENON_INLINE double join_doubles(double a, double b, Max) { return a != a || a > b ? a : b; }
 TENON_INLINE double join_doubles(double a, double b, Min) { return a != a || a < b ? a : b; }
 
-// Lanes beyond n hold the neutral element, which map() leaves as it is.
-template <class Op>
-TENON_INLINE F load_rest(const float* p, int64_t n) {
-  float v[W];
-  for (int i = 0; i < W; ++i) v[i] = Op::kNeutral;
-  memcpy(v, p, static_cast<size_t>(n) * 4);
-  return load(v);
+TENON_INLINE float across(F v, Sum) { return sum(v); }
+TENON_INLINE float across(F v, Max) { return any(is_nan(v)) ? __builtin_nanf("") : highest(v); }
+TENON_INLINE float across(F v, Min) { return any(is_nan(v)) ? __builtin_nanf("") : lowest(v); }
+TENON_INLINE float across(F v, Product) {
+  float lane[W];
+  store(lane, v);
+  for (int i = 1; i < W; ++i) lane[0] *= lane[i];
+  return lane[0];
 }
 
 template <class Op>
-double fold_block(const float* x, int64_t n) {
+TENON_INLINE double fold_block(const float* x, int64_t n) {
   const F neutral = set(Op::kNeutral);
   F a0 = neutral, a1 = neutral, a2 = neutral, a3 = neutral;
   int64_t i = 0;
@@ -60,12 +61,8 @@ double fold_block(const float* x, int64_t n) {
     a3 = Op::join(a3, Op::map(load(x + i + 3 * W)));
   }
   for (; i + W <= n; i += W) a0 = Op::join(a0, Op::map(load(x + i)));
-  if (i < n) a1 = Op::join(a1, Op::map(load_rest<Op>(x + i, n - i)));
-  float lane[W];
-  store(lane, Op::join(Op::join(a0, a1), Op::join(a2, a3)));
-  double r = lane[0];
-  for (int k = 1; k < W; ++k) r = join_doubles(r, lane[k], Op{});
-  return r;
+  if (i < n) a1 = Op::join(a1, Op::map(select_first(load_n(x + i, n - i), neutral, n - i)));
+  return across(Op::join(Op::join(a0, a1), Op::join(a2, a3)), Op{});
 }
 
 template <class Op>
@@ -77,24 +74,40 @@ double fold(const float* x, int64_t n) {
   return r;
 }
 
+// kVectors whole vectors of columns at once, so that wide matrices are read in long runs.
+template <class Op, int kVectors>
+TENON_INLINE void fold_columns(const float* x, int64_t rows, int64_t stride, float* out, bool add) {
+  constexpr int64_t kBlock = 128;  // rows added up before they join the total: keeps the error of long sums small
+  F total[kVectors];
+  for (int v = 0; v < kVectors; ++v) total[v] = add ? load(out + v * W) : set(Op::kNeutral);
+  for (int64_t r0 = 0; r0 < rows; r0 += kBlock) {
+    const int64_t r1 = rows - r0 < kBlock ? rows : r0 + kBlock;
+    F a[kVectors];
+    for (int v = 0; v < kVectors; ++v) a[v] = set(Op::kNeutral);
+    const float* p = x + r0 * stride;
+    for (int64_t r = r0; r < r1; ++r, p += stride)
+      for (int v = 0; v < kVectors; ++v) a[v] = Op::join(a[v], Op::map(load(p + v * W)));
+    for (int v = 0; v < kVectors; ++v) total[v] = Op::join(total[v], a[v]);
+  }
+  for (int v = 0; v < kVectors; ++v) store(out + v * W, total[v]);
+}
+
 template <class Op>
 void fold_rows(const float* x, int64_t rows, int64_t stride, int64_t n, float* out, bool add) {
-  constexpr int64_t kBlock = 128;  // rows added up before they join the total: keeps the error of long sums small
-  for (int64_t j = 0; j < n; j += W) {
-    const int64_t c = n - j;
-    F total = add ? load_upto(out + j, c) : set(Op::kNeutral);
-    for (int64_t r0 = 0; r0 < rows; r0 += kBlock) {
-      F a = set(Op::kNeutral);
-      const int64_t r1 = rows - r0 < kBlock ? rows : r0 + kBlock;
-      const float* p = x + r0 * stride + j;
-      if (c >= W)
-        for (int64_t r = r0; r < r1; ++r, p += stride) a = Op::join(a, Op::map(load(p)));
-      else
-        for (int64_t r = r0; r < r1; ++r, p += stride) a = Op::join(a, Op::map(load_n(p, c)));
-      total = Op::join(total, a);
-    }
-    store_upto(out + j, total, c);
+  int64_t j = 0;
+  for (; j + 4 * W <= n; j += 4 * W) fold_columns<Op, 4>(x + j, rows, stride, out + j, add);
+  for (; j + W <= n; j += W) fold_columns<Op, 1>(x + j, rows, stride, out + j, add);
+  if (j == n) return;
+  constexpr int64_t kBlock = 128;
+  const int64_t c = n - j;
+  F total = add ? load_n(out + j, c) : set(Op::kNeutral);
+  for (int64_t r0 = 0; r0 < rows; r0 += kBlock) {
+    const int64_t r1 = rows - r0 < kBlock ? rows : r0 + kBlock;
+    F a = set(Op::kNeutral);
+    for (int64_t r = r0; r < r1; ++r) a = Op::join(a, Op::map(load_n(x + r * stride + j, c)));
+    total = Op::join(total, a);
   }
+  store_n(out + j, total, c);
 }
 
 float exp_sum(const float* x, float* y, int64_t n, float top) {
@@ -102,7 +115,7 @@ float exp_sum(const float* x, float* y, int64_t n, float top) {
   F s0 = zero(), s1 = zero();
   int64_t i = 0;
   for (; i + 2 * W <= n; i += 2 * W) {
-    const F a = exp(load(x + i) - t), b = exp(load(x + i + W) - t);
+    const F a = exp_bounded(load(x + i) - t), b = exp_bounded(load(x + i + W) - t);
     if (y) {
       store(y + i, a);
       store(y + i + W, b);
@@ -112,9 +125,9 @@ float exp_sum(const float* x, float* y, int64_t n, float top) {
   }
   for (; i < n; i += W) {
     const int64_t c = n - i;
-    const F a = exp(load_upto(x + i, c) - t);
+    const F a = exp_bounded(load_upto(x + i, c) - t);
     if (y) store_upto(y + i, a, c);
-    s0 = s0 + (c >= W ? a : select_first(a, c));
+    s0 = s0 + (c >= W ? a : select_first(a, zero(), c));
   }
   return sum(s0 + s1);
 }
@@ -124,7 +137,7 @@ void exp_sum_rows(const float* x, int64_t rows, int64_t stride, int64_t n, const
     const int64_t c = n - j;
     const F t = load_upto(top + j, c);
     F a = add ? load_upto(out + j, c) : zero();
-    for (int64_t r = 0; r < rows; ++r) a = a + exp(load_upto(x + r * stride + j, c) - t);
+    for (int64_t r = 0; r < rows; ++r) a = a + exp_bounded(load_upto(x + r * stride + j, c) - t);
     store_upto(out + j, a, c);
   }
 }
@@ -148,13 +161,13 @@ void softmax_rows(const float* x, float* y, int64_t rows, int64_t stride, int64_
     F top = set(-kInf), total = zero();
     for (int64_t r = 0; r < rows; ++r) top = Max::join(top, load_upto(p + r * stride, c));
     if (log_of) {
-      for (int64_t r = 0; r < rows; ++r) total = total + exp(load_upto(p + r * stride, c) - top);
+      for (int64_t r = 0; r < rows; ++r) total = total + exp_bounded(load_upto(p + r * stride, c) - top);
       const F shift = log(total);
       for (int64_t r = 0; r < rows; ++r) store_upto(q + r * stride, load_upto(p + r * stride, c) - top - shift, c);
       continue;
     }
     for (int64_t r = 0; r < rows; ++r) {
-      const F e = exp(load_upto(p + r * stride, c) - top);
+      const F e = exp_bounded(load_upto(p + r * stride, c) - top);
       total = total + e;
       store_upto(q + r * stride, e, c);
     }
@@ -246,7 +259,7 @@ NormStats norm(const NormRow& a) {
   }
   for (; i < n; i += W) {
     const int64_t c = n - i;
-    const F d = c >= W ? load(v + i) - m : select_first(load_n(v + i, c) - m, c);
+    const F d = c >= W ? load(v + i) - m : select_first(load_n(v + i, c) - m, zero(), c);
     q0 = fma(d, d, q0);
   }
   const float inv = 1 / __builtin_sqrtf(sum(q0 + q1) / count + a.eps);

@@ -367,12 +367,14 @@ TENON_INLINE void store_half(uint16_t* p, F v) {
 TENON_INLINE F abs(F a) { return bit_and(a, as_float(set_i(INT32_MAX))); }
 TENON_INLINE F neg(F a) { return bit_xor(a, as_float(set_i(INT32_MIN))); }
 TENON_INLINE F sign_of(F a) { return bit_and(a, as_float(set_i(INT32_MIN))); }
-/// The first n lanes, 0 in the others.
-TENON_INLINE F select_first(F a, int64_t n) {
+/// The first n lanes of a, the others of b.
+TENON_INLINE F select_first(F a, F b, int64_t n) {
 #if defined(__AVX512F__)
-  return select(first(n), a, zero());
+  return select(first(n), a, b);
+#elif defined(__AVX2__)
+  return select(_mm256_castsi256_ps(first(n)), a, b);
 #else
-  return bit_and(a, as_float(first(n)));
+  return select(first(n), a, b);
 #endif
 }
 TENON_INLINE int64_t whole(int64_t n) { return n & ~static_cast<int64_t>(W - 1); }

@@ -239,6 +239,30 @@ TEST(QLinearMatMul, RequantizesExactProducts) {
             Doubles{7});
 }
 
+TEST(QLinearBinary, SumsAndProducts) {
+  for (DType t : {DType::kInt8, DType::kUint8}) {
+    const auto [low, high] = limits(t);
+    const Value a = bytes(t, {3, 1, 5}, 1), b = bytes(t, {2, 1}, 2), za = bytes(t, {}, 3), zb = bytes(t, {}, 4),
+                zc = bytes(t, {}, 5);
+    for (bool product : {false, true}) {
+      const float sc = product ? 0.7f : 0.2f;
+      const Value y = run_op("com.microsoft", product ? "QLinearMul" : "QLinearAdd", 1,
+                             {a, scalar(0.1f), za, b, scalar(0.05f), zb, scalar(sc), zc})[0];
+      ASSERT_EQ(dims_of(y), (Shape{3, 2, 5}));
+      for (size_t i = 0; i < 30; ++i) {
+        const double u = (as_doubles(a)[i / 10 * 5 + i % 5] - as_doubles(za)[0]) * 0.1,
+                     v = (as_doubles(b)[i / 5 % 2] - as_doubles(zb)[0]) * 0.05;
+        EXPECT_NEAR(as_doubles(y)[i], std::clamp((product ? u * v : u + v) / sc + as_doubles(zc)[0], low, high), 0.51);
+      }
+    }
+  }
+  const Value a = bytes(DType::kUint8, {2}, 1), two = vec<float>({1, 2});
+  EXPECT_NE(error_of([&] {
+              run_op("com.microsoft", "QLinearAdd", 1, {a, two, Value(), a, two, Value(), scalar(1.f)});
+            }).find("expected a scalar"),
+            std::string::npos);
+}
+
 TEST(ConvInteger, StridesPadsGroupsAndDimensions) {
   struct Case {
     Shape x, w;

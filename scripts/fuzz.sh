@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the loader (ASan + UBSan) for FUZZ_SECONDS, starting from the committed corpus and every small committed model.
+# Fuzzes the loader (ASan + UBSan) for FUZZ_SECONDS, starting from made seeds and every small committed model.
+# --slice: from a fixed seed and an empty corpus, so that the same sources give the same verdict (`make test`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ ! -e tests/fuzz/loader_fuzz.cc ]; then
@@ -9,6 +10,12 @@ fi
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -j "${JOBS:-$(nproc)}"
 corpus=build/fuzz/corpus
+options=()
+if [ "${1:-}" = --slice ]; then
+  corpus=build/fuzz/slice
+  options=(-seed=1 -runs="${FUZZ_RUNS:-250000}")
+  rm -rf "$corpus"
+fi
 mkdir -p "$corpus" build/fuzz/seeds
 if [ ! -d build/fuzz/made ]; then  # needs onnx; a minute of fuzzing without it is still worth something
   "${TENON_PYTHON:-.venv/bin/python}" tests/fuzz/make_corpus.py build/fuzz/made 2>/dev/null || echo "fuzz: no made seeds" >&2
@@ -16,11 +23,10 @@ fi
 find tests examples -name '*.onnx' -size -64k -exec cp -u {} build/fuzz/seeds/ \;
 seeds=(build/fuzz/seeds)
 [ -d build/fuzz/made ] && seeds+=(build/fuzz/made)
-[ -d tests/fuzz/corpus ] && seeds+=(tests/fuzz/corpus)
 echo "fuzz: ${FUZZ_SECONDS:-60} s from $(find "${seeds[@]}" -type f | wc -l) seeds"
 log=build/fuzz/last.log
 if build/fuzz/bin/loader_fuzz "$corpus" "${seeds[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -dict=tests/fuzz/onnx.dict \
-  -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 >"$log" 2>&1; then
+  "${options[@]}" -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 >"$log" 2>&1; then
   grep -E '^(Done|stat::(number_of_executed_units|peak_rss_mb))' "$log"
 else
   tail -n 60 "$log" >&2

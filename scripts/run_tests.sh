@@ -30,7 +30,7 @@ must "build" make --no-print-directory build-all
 must "python install" scripts/install_python.sh
 step "includes" make --no-print-directory includes-check
 step "format" make --no-print-directory format-check
-step "loader fuzz" make --no-print-directory fuzz
+step "loader fuzz" scripts/fuzz.sh --slice
 step "examples and docs" make --no-print-directory docs-check
 step "how-to pages" scripts/follow_docs.py
 echo "==> slowest translation units of build/release"

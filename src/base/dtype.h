@@ -39,7 +39,8 @@ constexpr DTypeSet dtype_set(std::initializer_list<DType> l) {
   for (DType t : l) s |= dtype_bit(t);
   return s;
 }
-constexpr bool contains(DTypeSet s, DType t) { return (s & dtype_bit(t)) != 0; }
+/// False for numbers that name no type: attributes of a model are asked here before anything has checked them.
+constexpr bool contains(DTypeSet s, DType t) { return static_cast<int>(t) < 64 && (s & dtype_bit(t)) != 0; }
 /// "float, int32, ..." in DType order.
 std::string dtype_set_names(DTypeSet s);
 

@@ -158,6 +158,27 @@ TEST(Hostile, Attributes) {
   });
 }
 
+TEST(Hostile, ElementTypesThatAttributesName) {
+  std::vector<Case> cases;
+  const auto add = [&](const char* op, const char* attribute, const Names& inputs) {
+    // 75 is past any shift of a 64-bit set; 257 and -255 would wrap to float in a byte.
+    for (int64_t type : {int64_t{29}, int64_t{75}, int64_t{257}, int64_t{-1}, int64_t{-255}, int64_t{1} << 40})
+      cases.push_back({op,
+                       small_model({node(op, inputs, {"y"}, {attr_int(attribute, type)})}, {},
+                                   {.ir = 11, .opsets = {opset("", 26)}}),
+                       kGraph, attribute});
+  };
+  add("Bernoulli", "dtype", {"x"});
+  add("RandomUniformLike", "dtype", {"x"});
+  add("Multinomial", "dtype", {"x"});
+  add("EyeLike", "dtype", {"x"});
+  add("Cast", "to", {"x"});
+  add("BitCast", "to", {"x"});
+  add("QuantizeLinear", "output_dtype", {"x", "x"});
+  add("SequenceEmpty", "dtype", {});
+  check(cases);
+}
+
 TEST(Hostile, Names) {
   const Proto neg = node("Neg", {"x"}, {"y"});
   const auto parts = [&](GraphParts p) {

@@ -100,6 +100,17 @@ void broadcast_as(InferContext& c, DType elem) {
 void infer_broadcast(InferContext& c) { broadcast_as(c, c.dtype(0)); }
 void infer_compare(InferContext& c) { broadcast_as(c, DType::kBool); }
 
+DType dtype_attr(const graph::Attrs& attrs, const char* name, DTypeSet known, DType otherwise) {
+  const int64_t asked = attrs.get_int(name, 0);
+  if (asked != 0 && (asked < 0 || asked >= kNumDTypes || !contains(known, static_cast<DType>(asked))))
+    fail("attribute {} asks for {}, expected one of: {}", name,
+         asked > 0 && asked < kNumDTypes ? dtype_name(static_cast<DType>(asked)) : std::to_string(asked),
+         dtype_set_names(known));
+  const DType type = asked == 0 ? otherwise : static_cast<DType>(asked);
+  if (!contains(known, type)) fail("{} {} found, expected one of: {}", name, dtype_name(type), dtype_set_names(known));
+  return type;
+}
+
 void expect_rank(InferContext& c, size_t i, size_t rank) {
   if (c.has_rank(i) && c.rank(i) != rank) {
     fail("input {}: expected rank {}, found shape {}", i, rank, c.sym.to_string(c.dims(i)));

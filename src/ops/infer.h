@@ -111,6 +111,9 @@ void infer_broadcast(InferContext& c);  ///< all inputs broadcast; output type =
 void infer_compare(InferContext& c);    ///< same, output bool
 /// Broadcast of symbolic dims; error text names both shapes.
 Dims broadcast_dims(InferContext& c, const Dims& a, const Dims& b);
+/// The element type that attribute `name` (a TensorProto.DataType number) asks for; throws when it is not one of
+/// `known`. Without the attribute, or where it is 0 (undefined): `otherwise`.
+DType dtype_attr(const graph::Attrs& attrs, const char* name, DTypeSet known, DType otherwise);
 /// Throws unless the rank of input i is `rank` (does nothing when unknown).
 void expect_rank(InferContext& c, size_t i, size_t rank);
 /// Throws unless dims a and b can be equal ("what": a phrase for the message).

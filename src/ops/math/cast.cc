@@ -30,10 +30,13 @@ class Cast final : public Kernel {
 };
 
 DType target(const InferContext& c) {
-  if (c.since() != 1) return static_cast<DType>(std::clamp<int64_t>(c.attrs().get_int("to", 0), 0, 255));
+  const DTypeSet known = c.node().def->outputs[0].types;
+  if (c.since() != 1) return dtype_attr(c.attrs(), "to", known, DType::kUndefined);
   std::string name(c.attrs().get_string("to", ""));
   for (char& ch : name) ch = static_cast<char>(ch >= 'A' && ch <= 'Z' ? ch - 'A' + 'a' : ch);
-  return dtype_from_name(name);
+  const DType to = dtype_from_name(name);
+  if (!contains(known, to)) fail("attribute to asks for '{}', expected one of: {}", name, dtype_set_names(known));
+  return to;
 }
 
 void convert_to(InferContext& c, DType to) {
@@ -55,13 +58,7 @@ void convert_to(InferContext& c, DType to) {
   c.set_ints(0, std::move(*v));
 }
 
-void infer(InferContext& c) {
-  const DType to = target(c);
-  const DTypeSet known = c.node().def->outputs[0].types;
-  if (to == DType::kUndefined || static_cast<int>(to) >= kNumDTypes || !contains(known, to))
-    fail("attribute to asks for {}, expected one of: {}", dtype_name(to), dtype_set_names(known));
-  convert_to(c, to);
-}
+void infer(InferContext& c) { convert_to(c, target(c)); }
 void infer_like_target(InferContext& c) { convert_to(c, c.dtype(1)); }
 
 constexpr DTypeSet kSet1 = dtype_set({DType::kFloat16, DType::kFloat, DType::kDouble, DType::kBool}) | kIntSet,

@@ -56,11 +56,9 @@ class Dequantize final : public Kernel {
 };
 
 void infer(InferContext& c) {
-  const auto asked = static_cast<DType>(c.attrs().get_int("output_dtype", 0));
   const DType scale = c.dtype(1);
-  DType to = asked != DType::kUndefined ? asked : scale == DType::kFloat8E8M0 ? DType::kFloat : scale;
-  const DTypeSet known = c.node().def->outputs[0].types;
-  if (!contains(known, to)) fail("output type {}, expected one of: {}", dtype_name(to), dtype_set_names(known));
+  const DType to = dtype_attr(c.attrs(), "output_dtype", c.node().def->outputs[0].types,
+                              scale == DType::kFloat8E8M0 ? DType::kFloat : scale);
   check_granularity(c);
   ValueType t = c.type(0);
   t.elem = to;

@@ -138,7 +138,7 @@ TEST(Quantize, Errors) {
   EXPECT_NE(error(21, {x, two}, {{"block_size", int64_t{-1}}}), "");
   EXPECT_NE(error(21, {x, scalar(1.f), scalar<int8_t>(0)}, {{"output_dtype", int64_t{2}}}).find("output_dtype"),
             std::string::npos);
-  EXPECT_NE(error(21, {x, scalar(1.f)}, {{"output_dtype", int64_t{1}}}).find("output type"), std::string::npos);
+  EXPECT_NE(error(21, {x, scalar(1.f)}, {{"output_dtype", int64_t{1}}}).find("output_dtype"), std::string::npos);
 }
 
 TEST(Quantize, Dynamic) {

@@ -57,12 +57,10 @@ class Quantize final : public Kernel {
 };
 
 void infer(InferContext& c) {
-  const auto asked = static_cast<DType>(c.attrs().get_int("output_dtype", 0));
-  DType to = c.has_input(2) ? c.dtype(2) : asked != DType::kUndefined ? asked : DType::kUint8;
-  if (asked != DType::kUndefined && asked != to)
-    fail("attribute output_dtype is {}, but y_zero_point has {}", dtype_name(asked), dtype_name(to));
-  const DTypeSet known = c.node().def->outputs[0].types;
-  if (!contains(known, to)) fail("output type {}, expected one of: {}", dtype_name(to), dtype_set_names(known));
+  const DType zero = c.has_input(2) ? c.dtype(2) : DType::kUint8;
+  const DType to = dtype_attr(c.attrs(), "output_dtype", c.node().def->outputs[0].types, zero);
+  if (c.has_input(2) && to != zero)
+    fail("attribute output_dtype is {}, but y_zero_point has {}", dtype_name(to), dtype_name(zero));
   check_granularity(c);
   ValueType t = c.type(0);
   t.elem = to;

@@ -70,10 +70,7 @@ class Multinomial final : public Kernel {
 };
 
 DType asked_type(InferContext& c, DType otherwise) {
-  const auto t = static_cast<DType>(c.attrs().get_int("dtype", static_cast<int64_t>(otherwise)));
-  const DTypeSet known = c.node().def->outputs[0].types;
-  if (!contains(known, t)) fail("output type {}, expected one of: {}", dtype_name(t), dtype_set_names(known));
-  return t;
+  return dtype_attr(c.attrs(), "dtype", c.node().def->outputs[0].types, otherwise);
 }
 void infer_bernoulli(InferContext& c) { infer_like(c, asked_type(c, c.dtype(0))); }
 void infer_multinomial(InferContext& c) {

@@ -48,13 +48,8 @@ class RandomFill final : public Kernel {
   float a_, b_;
 };
 
-void check_type(InferContext& c, DType t) {
-  const DTypeSet known = c.node().def->outputs[0].types;
-  if (!contains(known, t)) fail("output type {}, expected one of: {}", dtype_name(t), dtype_set_names(known));
-}
 void infer(InferContext& c) {
-  const auto t = static_cast<DType>(c.attrs().get_int("dtype", static_cast<int64_t>(DType::kFloat)));
-  check_type(c, t);
+  const DType t = dtype_attr(c.attrs(), "dtype", c.node().def->outputs[0].types, DType::kFloat);
   const std::span<const int64_t> shape = c.attrs().get_ints("shape");
   for (int64_t d : shape)
     if (d < 0) fail("attribute shape is {}, expected dims >= 0", to_string(shape));
@@ -62,9 +57,7 @@ void infer(InferContext& c) {
   c.set(0, t, Dims(shape));
 }
 void infer_as_input(InferContext& c) {
-  const auto t = static_cast<DType>(c.attrs().get_int("dtype", static_cast<int64_t>(c.dtype(0))));
-  check_type(c, t);
-  infer_like(c, t);
+  infer_like(c, dtype_attr(c.attrs(), "dtype", c.node().def->outputs[0].types, c.dtype(0)));
 }
 
 constexpr DTypeSet kAny1 = kHighFloatSet | kIntSet | kBoolSet | kStringSet | kComplexSet,

@@ -10,12 +10,7 @@ void infer(InferContext& c) {
   c.set_type(0, ValueType::sequence(std::move(item)));
 }
 
-DType empty_type(const graph::Attrs& attrs) {
-  const int64_t t = attrs.get_int("dtype", static_cast<int64_t>(DType::kFloat));
-  if (t <= 0 || t >= kNumDTypes || !contains(kIr3Set, static_cast<DType>(t)))
-    fail("dtype is {}, expected a tensor type of opset 11", t);
-  return static_cast<DType>(t);
-}
+DType empty_type(const graph::Attrs& attrs) { return dtype_attr(attrs, "dtype", kIr3Set, DType::kFloat); }
 void infer_empty(InferContext& c) { c.set_type(0, ValueType::sequence(ValueType::tensor(empty_type(c.attrs())))); }
 
 struct SequenceConstruct final : Kernel {

@@ -7,10 +7,7 @@ namespace {
 constexpr DTypeSet kTypes = kIr13Set & ~kStringSet;
 
 void infer(InferContext& c) {
-  const int64_t to = c.attrs().get_int("to", 0);
-  if (to <= 0 || to >= kNumDTypes || !contains(kTypes, static_cast<DType>(to)))
-    fail("to is {}, expected a tensor type other than string", to);
-  const auto t = static_cast<DType>(to);
+  const DType t = dtype_attr(c.attrs(), "to", kTypes, DType::kUndefined);
   if (dtype_bits(t) != dtype_bits(c.dtype(0)))
     fail("{} has {} bits, {} has {}", dtype_name(c.dtype(0)), dtype_bits(c.dtype(0)), dtype_name(t), dtype_bits(t));
   ValueType type = c.type(0);

@@ -8,11 +8,9 @@ constexpr DTypeSet kTypes9 = kOldNumericSet | kBoolSet;
 constexpr DTypeSet kTypes22 = kTypes9 | dtype_bit(DType::kBFloat16);
 
 void infer(InferContext& c) {
-  const int64_t to = c.attrs().get_int("dtype", static_cast<int64_t>(c.dtype(0)));
-  if (to <= 0 || to >= kNumDTypes || !contains(c.since() >= 22 ? kTypes22 : kTypes9, static_cast<DType>(to)))
-    fail("dtype is {}, expected a numeric or bool type", to);
+  const DType to = dtype_attr(c.attrs(), "dtype", c.since() >= 22 ? kTypes22 : kTypes9, c.dtype(0));
   expect_rank(c, 0, 2);
-  c.set(0, static_cast<DType>(to), c.has_rank(0) ? c.dims(0) : fresh_dims(c, 2));
+  c.set(0, to, c.has_rank(0) ? c.dims(0) : fresh_dims(c, 2));
 }
 
 struct EyeLike final : Kernel {

@@ -1,6 +1,7 @@
 // A warm run asks nothing of malloc, new or mmap: several signatures interleaved, one and two threads, loop bodies.
 #include <gtest/gtest.h>
 
+#include "memory/arena.h"
 #include "support/count_allocations.h"
 #include "support/program.h"
 

@@ -58,7 +58,7 @@ std::vector<Stack>& Frame::stacks(size_t n) {
   return loop_->stacks;
 }
 
-Frame::Frame(Program& program, std::shared_ptr<memory::Arena> arena)
+Frame::Frame(Program& program, std::shared_ptr<Allocator> arena)
     : program_(program),
       plan_(program.plan),
       arena_(std::move(arena)),

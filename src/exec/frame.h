@@ -9,9 +9,9 @@
 #include "base/thread_pool.h"
 #include "exec/observer.h"
 #include "exec/shape_tree.h"
-#include "memory/arena.h"
 #include "ops/kernel.h"
 #include "plan/plan.h"
+#include "tenon/allocator.h"
 
 namespace tenon::exec {
 
@@ -36,7 +36,7 @@ struct Crossing {
   ops::TensorRef ref;
   Dims dims;              ///< backs ref.dim when the crossing owns its shape
   void* block = nullptr;  ///< arena memory, freed by drop() unless somebody took it
-  memory::Arena* arena = nullptr;
+  Allocator* arena = nullptr;
   Value handle;  ///< sequences, maps, optionals, string tensors
 };
 
@@ -49,7 +49,7 @@ class Stack;
 
 class Frame final : public ops::KernelHost {
  public:
-  Frame(Program& program, std::shared_ptr<memory::Arena> arena);
+  Frame(Program& program, std::shared_ptr<Allocator> arena);
   ~Frame() override;
 
   /// Binds argument i (in the order of Plan::arguments); memory must stay valid until the run's results are taken.
@@ -65,7 +65,7 @@ class Frame final : public ops::KernelHost {
   void take(size_t i, Crossing& out);
   /// Releases what the run still owns.
   void reset() noexcept;
-  memory::Arena& arena() { return *arena_; }
+  Allocator& arena() { return *arena_; }
   const plan::Plan& plan() const { return program_.plan; }
 
   // KernelHost, for the current step.
@@ -107,7 +107,7 @@ class Frame final : public ops::KernelHost {
 
   Program& program_;
   const plan::Plan& plan_;
-  std::shared_ptr<memory::Arena> arena_;
+  std::shared_ptr<Allocator> arena_;
   std::vector<ops::TensorRef> refs_;
   std::vector<State> states_;
   std::vector<plan::SlotId> owned_;
@@ -132,13 +132,13 @@ class Frame final : public ops::KernelHost {
 /// Frames of one program that wait for a run.
 class FramePool {
  public:
-  FramePool(Program& program, std::shared_ptr<memory::Arena> arena) : program_(program), arena_(std::move(arena)) {}
+  FramePool(Program& program, std::shared_ptr<Allocator> arena) : program_(program), arena_(std::move(arena)) {}
   std::unique_ptr<Frame> take();
   void give(std::unique_ptr<Frame> f);
 
  private:
   Program& program_;
-  std::shared_ptr<memory::Arena> arena_;
+  std::shared_ptr<Allocator> arena_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Frame>> idle_;
 };

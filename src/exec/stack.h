@@ -4,14 +4,14 @@
 
 #include "base/value_type.h"
 #include "exec/frame.h"
-#include "memory/arena.h"
+#include "tenon/allocator.h"
 
 namespace tenon::exec {
 
 /// Scan outputs of Loop and Scan. Grows by doubling; warm runs take the same blocks from the arena again.
 class Stack {
  public:
-  void begin(memory::Arena& arena, int64_t expected = 0) {
+  void begin(Allocator& arena, int64_t expected = 0) {
     arena_ = &arena;
     count_ = 0;
     expected_ = expected;
@@ -25,7 +25,7 @@ class Stack {
   void abandon() noexcept;
 
  private:
-  memory::Arena* arena_ = nullptr;
+  Allocator* arena_ = nullptr;
   void* block_ = nullptr;
   size_t capacity_ = 0, item_bytes_ = 0;
   int64_t count_ = 0, expected_ = 0;

@@ -13,6 +13,7 @@
 #include "exec/evaluate.h"
 #include "exec/frame.h"
 #include "graph/text.h"
+#include "memory/arena.h"
 #include "memory/weight_store.h"
 #include "onnx/load.h"
 #include "onnx/write.h"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "exec/frame.h"
+#include "memory/arena.h"
 #include "memory/weight_store.h"
 #include "support/graph_text.h"
 

@@ -63,16 +63,15 @@ void check(const Case& c, const KernelTable& table, bool transposed, bool packed
   }
   if (want.value.empty()) want = transposed ? reference::conv_transpose(a) : reference::conv(a);
   const size_t bytes = transposed ? conv_transpose_scratch(s) : conv_packed_bytes(s, table);
-  std::vector<float> store(bytes / 4 + 16);
-  void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(store.data()) + 63) / 64 * 64);
+  const test::AlignedScratch scratch(bytes);
   if (packed && bytes > 0) {
-    conv_pack(s, w.data(), aligned, table);
-    a.packed_w = aligned;
+    conv_pack(s, w.data(), scratch.data(), table);
+    a.packed_w = scratch.data();
     a.w = nullptr;
   }
   expect_same_bits<float>(y, [&](const Parallel& par) {
     if (transposed)
-      conv_transpose(a, aligned, par, table);
+      conv_transpose(a, scratch.data(), par, table);
     else
       conv(a, par, table);
   });

@@ -35,9 +35,8 @@ void check(const Case& c, const KernelTable& table) {
   g.a_row = c.a_transposed ? 1 : c.k, g.a_col = c.a_transposed ? c.m : 1;
   g.b_row = c.b_transposed ? 1 : c.n, g.b_col = c.b_transposed ? c.k : 1;
   g.c = out.data(), g.ldc = c.n;
-  std::vector<char> store(packed_b_int8_bytes(c.k, c.n, table) + 64);
-  void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(store.data()) + 63) / 64 * 64);
-  if (c.packed) pack_b_int8(g.b, c.b_signed, g.b_row, g.b_col, c.k, c.n, aligned, table);
+  const test::AlignedScratch packed(packed_b_int8_bytes(c.k, c.n, table));
+  if (c.packed) pack_b_int8(g.b, c.b_signed, g.b_row, g.b_col, c.k, c.n, packed.data(), table);
   for (int zeros = 0; zeros < 3; ++zeros) {  // none, one each, one per row and column
     g.a_zero = zeros == 1 ? 3 : 0;
     g.b_zero = zeros == 1 ? -7 : 0;
@@ -46,7 +45,7 @@ void check(const Case& c, const KernelTable& table) {
     g.packed_b = nullptr;
     g.b = b.data();
     const auto want = reference::gemm_int8(g);
-    if (c.packed) g.packed_b = aligned, g.b = nullptr;
+    if (c.packed) g.packed_b = packed.data(), g.b = nullptr;
     expect_same_bits<int32_t>(out, [&](const Parallel& par) { gemm_int8(g, par, table); });
     for (size_t i = 0; i < want.size(); ++i) ASSERT_EQ(out[static_cast<int64_t>(i)], want[i]) << i;
   }

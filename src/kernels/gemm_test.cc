@@ -52,11 +52,10 @@ void check(const Case& c, const KernelTable& table) {
   g.epilogue.activation = c.activation, g.epilogue.p0 = -0.5f, g.epilogue.p1 = 0.75f;
   const auto want = reference::gemm(g);
 
-  std::vector<float> store(packed_b_bytes(c.k, c.n, table) / 4 + 16);
+  const test::AlignedScratch packed(packed_b_bytes(c.k, c.n, table));
   if (c.b == Case::kPacked) {
-    void* dst = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(store.data()) + 63) / 64 * 64);
-    pack_b(g.b, g.b_row, g.b_col, c.k, c.n, dst, table);
-    g.packed_b = dst;
+    pack_b(g.b, g.b_row, g.b_col, c.k, c.n, packed.data(), table);
+    g.packed_b = packed.data();
     g.b = nullptr;
   }
   g.c = out.data();
@@ -218,31 +217,37 @@ TEST(Gemm, Batches) {
 }
 
 template <class T>
+void check_generic(int64_t m, int64_t n, int64_t k, bool transposed, T alpha, T beta) {
+  const int64_t ldc = n + 2;
+  test::Random random;
+  Guarded<T> a(m * k), b(k * n), c(m > 0 ? (m - 1) * ldc + n : 0);
+  for (T& v : a) v = static_cast<T>(random.below(200) - 100);
+  for (T& v : b) v = static_cast<T>(random.below(200) - 100);
+  for (int64_t i = 0; i < c.size(); ++i)
+    if (beta != 0 || i % ldc >= n) c[i] = T(3);  // beta = 0 does not read c
+  GenericGemm<T> g;
+  g.m = m, g.n = n, g.k = k, g.a = a.data(), g.b = b.data(), g.c = c.data(), g.ldc = ldc;
+  g.a_row = transposed ? 1 : k, g.a_col = transposed ? m : 1;
+  g.b_row = transposed ? 1 : n, g.b_col = transposed ? k : 1;
+  g.alpha = alpha, g.beta = beta;
+  gemm_generic(g, test::parallels()[1]);
+  for (int64_t i = 0; i < c.size(); ++i) {
+    const int64_t row = i / ldc, column = i % ldc;
+    T s = 0;
+    for (int64_t p = 0; p < k && column < n; ++p)
+      s += a[row * g.a_row + p * g.a_col] * b[p * g.b_row + column * g.b_col];
+    ASSERT_EQ(c[i], column < n ? alpha * s + beta * T(3) : T(3)) << row << ' ' << column;
+  }
+}
+
+template <class T>
 void check_generic() {
   for (int64_t m : {0, 1, 5, 70})
-    for (int64_t n : {1, 3, 40})
-      for (int64_t k : {0, 1, 7, 300})
+    for (int64_t n : {1, 3, 40, 64, 130})
+      for (int64_t k : {0, 1, 7, 128, 300})
         for (bool transposed : {false, true}) {
-          test::Random random;
-          std::vector<T> a(static_cast<size_t>(m * k + 1)), b(static_cast<size_t>(k * n + 1)),
-              c(static_cast<size_t>(m * n + 1), T(3));
-          for (T& v : a) v = static_cast<T>(random.below(200) - 100);
-          for (T& v : b) v = static_cast<T>(random.below(200) - 100);
-          GenericGemm<T> g;
-          g.m = m, g.n = n, g.k = k, g.a = a.data(), g.b = b.data(), g.c = c.data(), g.ldc = n;
-          g.a_row = transposed ? 1 : k, g.a_col = transposed ? m : 1;
-          g.b_row = transposed ? 1 : n, g.b_col = transposed ? k : 1;
-          g.alpha = T(2), g.beta = T(5);
-          gemm_generic(g, test::parallels()[1]);
-          for (int64_t i = 0; i < m; ++i)
-            for (int64_t j = 0; j < n; ++j) {
-              T s = 0;
-              for (int64_t p = 0; p < k; ++p)
-                s += a[static_cast<size_t>(i * g.a_row + p * g.a_col)] *
-                     b[static_cast<size_t>(p * g.b_row + j * g.b_col)];
-              ASSERT_EQ(c[static_cast<size_t>(i * n + j)], T(2) * s + T(15)) << i << ' ' << j;
-            }
-          ASSERT_EQ(c.back(), T(3));
+          check_generic<T>(m, n, k, transposed, T(2), T(5));
+          check_generic<T>(m, n, k, transposed, T(1), T(0));
         }
 }
 

@@ -4,23 +4,33 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
 
 namespace tenon::test {
 
+namespace {
+constexpr int kPattern = 0xff;
+}
+
 GuardedBytes::GuardedBytes(size_t bytes) {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t body = (bytes + page - 1) / page * page;
+  const size_t body = (bytes + page - 1) / page * page + page;
   map_bytes_ = body + page;
-  map_ = mmap(nullptr, map_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (map_ == MAP_FAILED || mprotect(static_cast<char*>(map_) + body, page, PROT_NONE) != 0) std::abort();
-  data_ = static_cast<char*>(map_) + body - bytes;
+  void* map = mmap(nullptr, map_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED || mprotect(static_cast<char*>(map) + body, page, PROT_NONE) != 0) std::abort();
+  map_ = static_cast<uint8_t*>(map);
+  before_ = body - bytes;
+  std::memset(map_, kPattern, body);
 }
 
 GuardedBytes::~GuardedBytes() {
-  if (map_) munmap(map_, map_bytes_);
+  if (!map_) return;
+  EXPECT_TRUE(std::all_of(map_, map_ + before_, [](uint8_t b) { return b == kPattern; }))
+      << "something wrote before the first byte of a buffer";
+  munmap(map_, map_bytes_);
 }
 
 Guarded<float> random_floats(int64_t n, uint64_t seed, float lo, float hi) {

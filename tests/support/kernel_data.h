@@ -16,28 +16,27 @@
 namespace tenon::test {
 
 /// `bytes` of memory whose end lies at a page that faults, so that a kernel that reads or writes beyond its extent
-/// dies.
+/// dies. What lies before is filled with a pattern (NaN as floats); the destructor fails the test if it has changed.
 class GuardedBytes {
  public:
   explicit GuardedBytes(size_t bytes);
   ~GuardedBytes();
   GuardedBytes(GuardedBytes&& o) noexcept
-      : map_(std::exchange(o.map_, nullptr)), map_bytes_(o.map_bytes_), data_(o.data_) {}
+      : map_(std::exchange(o.map_, nullptr)), map_bytes_(o.map_bytes_), before_(o.before_) {}
   GuardedBytes(const GuardedBytes&) = delete;
   GuardedBytes& operator=(const GuardedBytes&) = delete;
-  void* data() const { return data_; }
+  void* data() const { return map_ + before_; }
 
  private:
-  void* map_;
-  size_t map_bytes_;
-  void* data_;
+  uint8_t* map_;
+  size_t map_bytes_, before_;
 };
 
-/// n elements, element-aligned only.
+/// n elements, element-aligned only, all bits set until something is written.
 template <class T>
 class Guarded {
  public:
-  explicit Guarded(int64_t n) : n_(n), bytes_(static_cast<size_t>(n) * sizeof(T)) { std::memset(data(), 0, bytes()); }
+  explicit Guarded(int64_t n) : n_(n), bytes_(static_cast<size_t>(n) * sizeof(T)) {}
   Guarded(int64_t n, T value) : Guarded(n) {
     for (T& v : *this) v = value;
   }
@@ -54,6 +53,16 @@ class Guarded {
 
  private:
   int64_t n_;
+  GuardedBytes bytes_;
+};
+
+/// At least `bytes` of guarded memory, 64-byte aligned: for packed weights and scratch.
+class AlignedScratch {
+ public:
+  explicit AlignedScratch(size_t bytes) : bytes_((bytes + 63) / 64 * 64) {}
+  void* data() const { return bytes_.data(); }
+
+ private:
   GuardedBytes bytes_;
 };
 

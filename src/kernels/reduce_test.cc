@@ -304,7 +304,7 @@ void check_norm(int64_t rows, int64_t n, bool skip, bool keep_sum, bool affine, 
         for (double e : v) m += e / static_cast<double>(n);
       for (double e : v) var += (e - m) * (e - m) / static_cast<double>(n);
       const double i_std = 1 / std::sqrt(var + 1e-3);
-      if (centred) ASSERT_NEAR(mean[r], m, 2e-6);
+      ASSERT_NEAR(centred ? mean[r] : 0, m, 2e-6);
       ASSERT_NEAR(inv[r], i_std, 2e-6 * i_std + (n == 1 ? 1e-2 : 0));
       for (int64_t i = 0; i < n; ++i) {
         const double e = v[static_cast<size_t>(i)], z = (e - m) * i_std;

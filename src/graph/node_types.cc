@@ -29,11 +29,11 @@ uint8_t kind_bit(ValueKind k) {
   }
 }
 
-/// Element type inside sequences, optionals and maps (the value's).
-DType element(const ValueType& t) {
+/// What lies inside sequences, optionals and maps (the value's).
+const ValueType& innermost(const ValueType& t) {
   const ValueType* p = &t;
   while (p->inner) p = p->inner.get();
-  return p->elem;
+  return *p;
 }
 
 std::string port_text(const Port& p) {
@@ -49,10 +49,10 @@ std::string port_text(const Port& p) {
 using Bound = std::map<std::string_view, const ValueType*>;
 
 void check_value(const Graph& g, const char* what, size_t i, const Port& port, const ValueType& t, Bound& bound) {
-  const DType elem = element(t);
+  const DType elem = innermost(t).elem;
   if (t.is_tensor() && elem == DType::kUndefined) return;  // not known yet
-  const bool kind_fits = (port.kinds & kind_bit(t.kind)) != 0;
-  if (!kind_fits || (elem != DType::kUndefined && t.kind != ValueKind::kOpaque && !contains(port.types, elem))) {
+  const bool kind_fits = (port.kinds & kind_bit(t.kind)) != 0 && innermost(t).kind != ValueKind::kOpaque;
+  if (!kind_fits || (elem != DType::kUndefined && !contains(port.types, elem))) {
     fail(ErrorCode::kInvalidGraph, "{} {} (\"{}\") has type {}; expected {}", what, i, port.name,
          to_string(t, &g.symbols()), port_text(port));
   }
@@ -60,7 +60,7 @@ void check_value(const Graph& g, const char* what, size_t i, const Port& port, c
   const auto [it, first] = bound.emplace(port.var, &t);
   if (first) return;
   const ValueType& other = *it->second;
-  const DType other_elem = element(other);
+  const DType other_elem = innermost(other).elem;
   if (other.kind != t.kind || (elem != other_elem && elem != DType::kUndefined && other_elem != DType::kUndefined)) {
     fail(ErrorCode::kInvalidGraph,
          "{} {} (\"{}\") has type {}, but another operand of the same type variable {} has {}", what, i, port.name,

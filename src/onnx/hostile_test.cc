@@ -307,6 +307,22 @@ TEST(Hostile, Types) {
   EXPECT_EQ(load_error(input(Proto().m(4, Proto().m(1, at)))).limit, "depth");
 }
 
+TEST(Hostile, NoOperatorTakesOpaqueValues) {
+  const Proto opaque = Proto().m(7, Proto().b(1, "d").b(2, "n"));
+  const auto graph = [&](const Proto& type, const Proto& n) {
+    return model(
+        graph_proto({.nodes = {n}, .inputs = {value_info("x", type), value("i", 7, {})}, .outputs = {value("y")}}));
+  };
+  check({
+      {"element-wise", graph(opaque, node("Neg", {"x"}, {"y"})), kGraph, "has type opaque; expected"},
+      {"any type", graph(opaque, node("Identity", {"x"}, {"y"})), kGraph, "has type opaque; expected"},
+      {"variadic", graph(opaque, node("Einsum", {"x"}, {"y"}, {attr_string("equation", "ij->ji")})), kGraph,
+       "has type opaque; expected"},
+      {"in a sequence", graph(Proto().m(4, Proto().m(1, opaque)), node("SequenceAt", {"x", "i"}, {"y"})), kGraph,
+       "has type seq(opaque); expected"},
+  });
+}
+
 /// `depth` graphs in each other.
 std::string nested(int depth) {
   Proto b = good_branch();

@@ -93,6 +93,20 @@ TEST(InlineFunctions, ClaimedCallsStay) {
   EXPECT_EQ(g->live_nodes(), 1u);
 }
 
+TEST(InlineFunctions, BodiesAreCheckedAgainstTheOperandsOfTheirCall) {
+  auto g = with_calls("graph (x: int8[2]) opset 17 { y = call my.Leaky(x)  return y }");
+  define(*g, "Leaky", [](Graph& graph, NodeId call) {
+    const ValueId x = graph.node(call).inputs.empty() ? kNone : graph.node(call).inputs[0];
+    return std::vector<ValueId>{graph.node(add(graph, call, "", "LeakyRelu", {x})).outputs[0]};
+  });
+  const std::string text = test::error_of([&] { inline_functions(*g); });
+  EXPECT_NE(text.find("(LeakyRelu): input 0 (\"X\") has type tensor(int8)[2]; expected float"), std::string::npos)
+      << text;
+  auto missing = with_calls("graph (x: float[2]) opset 17 { y = call my.Leaky()  return y }");
+  missing->functions.push_back(g->functions.back());
+  EXPECT_NE(test::error_of([&] { inline_functions(*missing); }).find("input 0 (\"X\") is missing"), std::string::npos);
+}
+
 TEST(InlineFunctions, BudgetAndMissingFunctions) {
   auto g = with_calls("graph (x: float[2]) opset 17 { y = call my.Forever(x)  return y }");
   std::string limit;

@@ -1,4 +1,4 @@
-// libFuzzer target: bytes → parse, validate, import, infer → instantiate calls → verify → write → import again.
+// libFuzzer target: bytes → parse, validate, import, infer → verify → write → import again → inline functions → verify.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -9,6 +9,7 @@
 #include "onnx/load.h"
 #include "onnx/write.h"
 #include "ops/op.h"
+#include "partition/inline_functions.h"
 #include "tenon/error.h"
 
 namespace {
@@ -22,19 +23,6 @@ const onnx::Limits kLimits = {.nodes = 20'000,
                               .tensor_elements = 1 << 24,
                               .sparse_expansion = 16 << 20,
                               .function_nodes = 5'000};
-
-/// Replaces calls of model functions by their nodes, nested ones too.
-void instantiate_calls(graph::Graph& g) {
-  for (graph::NodeId n = 0; n < g.node_limit() && n < 10'000; ++n) {
-    if (!g.node(n).alive || g.node(n).def) continue;
-    const graph::Function* f = g.find_function(g.node(n).domain, g.node(n).op, g.node(n).overload);
-    if (!f) std::abort();
-    const std::vector<graph::ValueId> results = f->instantiate(g, n);
-    const std::vector<graph::ValueId> outputs = g.node(n).outputs;
-    for (size_t j = 0; j < outputs.size(); ++j)
-      if (outputs[j] != graph::kNone && results.at(j) != graph::kNone) g.replace_all(outputs[j], results[j]);
-  }
-}
 
 [[noreturn]] void finding(const char* what, const Error& e) {
   std::fprintf(stderr, "%s: %s\n", what, e.what());
@@ -74,14 +62,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   try {
-    instantiate_calls(*g);
+    while (partition::inline_functions(*g, 10'000) > 0) {
+    }
   } catch (const Error&) {
     return 0;
   }
   try {
     graph::verify(*g);
   } catch (const Error& e) {
-    finding("a graph does not verify after instantiation", e);
+    finding("a graph does not verify after its calls were inlined", e);
   }
   return 0;
 }

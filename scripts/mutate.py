@@ -53,6 +53,11 @@ def run(command, folder, timeout):
         return None
 
 
+def caught_by(tested):
+    failed = re.search(r"^\[  FAILED  \] (\S+)", tested.stdout, re.MULTILINE)
+    return "caught: " + (failed.group(1) if failed else f"dies ({tested.returncode})")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--count", type=int, default=30)
@@ -72,9 +77,11 @@ def main():
     test = ["build/release/bin/tenon_tests", "--gtest_brief=1", "--gtest_fail_fast"]
     if not os.path.exists(os.path.join(copy, "build/release/build.ninja")):
         subprocess.run(["cmake", "--preset", "release", "-DTENON_BUILD_PYTHON=OFF"], cwd=copy, check=True, stdout=subprocess.DEVNULL)
-    clean = run(build, copy, 3600)
-    if clean is None or clean.returncode or run(test, copy, a.timeout).returncode:
-        sys.exit("the unchanged tree does not build or does not pass: nothing to compare with")
+    for command, timeout in (build, 3600), (test, a.timeout):
+        clean = run(command, copy, timeout)
+        if clean is None or clean.returncode:
+            print("\n".join(clean.stdout.split("\n")[-20:]) if clean else "takes too long")
+            sys.exit("the unchanged tree does not build or does not pass: nothing to compare with")
     all_sites = sites(copy)
     chosen = random.Random(a.seed).sample(all_sites, min(a.count, len(all_sites)))
     caught, survivors = 0, []
@@ -93,12 +100,12 @@ def main():
                 verdict = "caught: does not compile"
             else:
                 tested = run(test, copy, a.timeout)
-                verdict = "caught: hangs" if tested is None else "caught" if tested.returncode else "SURVIVED"
+                verdict = "caught: hangs" if tested is None else caught_by(tested) if tested.returncode else "SURVIVED"
         finally:
             with open(path, "w") as f:
                 f.write(original)
         place = f"{os.path.relpath(path, copy)}:{n + 1}"
-        print(f"{k + 1:3}/{len(chosen)} {verdict:24} {place} ({time.time() - start:.0f} s)\n      {before.strip()}\n   -> {text.strip()}", flush=True)
+        print(f"{k + 1:3}/{len(chosen)} {verdict:32} {place} ({time.time() - start:.0f} s)\n      {before.strip()}\n   -> {text.strip()}", flush=True)
         if verdict == "SURVIVED":
             survivors.append(place)
         else:

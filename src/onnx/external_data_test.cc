@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 
 #include "support/load_model.h"
@@ -126,7 +127,7 @@ TEST_F(ExternalData, Containment) {
     const auto start = std::chrono::steady_clock::now();
     const LoadError e = try_load({{"location", location}});
     EXPECT_TRUE(e.code == 3 || e.code == 10) << location << ": " << e.code << e.text;
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(100));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
   }
   // What leads out is fine when the caller allows the directory.
   for (const char* location : {"link", "linked_dir/w.bin"}) {

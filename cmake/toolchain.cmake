@@ -21,7 +21,7 @@ if(TENON_SANITIZE)
   add_link_options(-fsanitize=${TENON_SANITIZE})
 endif()
 
-add_compile_options(-Wall -Wextra)
+add_compile_options(-Wall -Wextra -fno-semantic-interposition)  # exported functions may still be inlined
 if(TENON_WERROR)
   add_compile_options(-Werror)
 endif()

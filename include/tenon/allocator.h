@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "tenon/export.h"
 #include "tenon/value.h"
 
 namespace tenon {
@@ -23,7 +24,7 @@ struct AllocatorStats {
 };
 
 /// Thread-safe. Every method is noexcept: failure is a null pointer, the caller raises the error.
-class Allocator {
+class TENON_API Allocator {
  public:
   virtual ~Allocator() = default;
   /// At least `bytes` bytes aligned to `alignment` (a power of two ≤ 4096), or null. `stream` is opaque, null = host

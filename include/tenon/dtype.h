@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "tenon/export.h"
+
 namespace tenon {
 
 enum class DType : uint8_t {
@@ -39,11 +41,11 @@ enum class DType : uint8_t {
 inline constexpr int kNumDTypes = 29;
 
 /// ONNX spelling without prefix: "float", "int64", "bfloat16", ...
-std::string_view dtype_name(DType t) noexcept;
+TENON_API std::string_view dtype_name(DType t) noexcept;
 /// Inverse of dtype_name; kUndefined when the name is unknown.
-DType dtype_from_name(std::string_view name) noexcept;
+TENON_API DType dtype_from_name(std::string_view name) noexcept;
 /// Bits of one element (4-bit and 2-bit types are packed, low bits first; 6-bit types take a byte); 0 for kUndefined
 /// and kString.
-int dtype_bits(DType t) noexcept;
+TENON_API int dtype_bits(DType t) noexcept;
 
 }  // namespace tenon

@@ -3,6 +3,8 @@
 #include <exception>
 #include <string>
 
+#include "tenon/export.h"
+
 namespace tenon {
 
 /// Status codes, numbered as in the OrtErrorCode enumeration.
@@ -27,7 +29,7 @@ enum class ErrorCode : int {
 enum class ErrorReason : int { kNone = 0, kOutOfMemory, kCancelled, kDeadline, kLimit };
 
 /// The exception of every Tenon call. The message names node, op, what was expected and what was found.
-class Error : public std::exception {
+class TENON_API Error : public std::exception {
  public:
   Error(ErrorCode code, std::string message, ErrorReason reason = ErrorReason::kNone, std::string limit = {})
       : code_(code), reason_(reason), message_(std::move(message)), limit_(std::move(limit)) {}

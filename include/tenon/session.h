@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tenon/error.h"
+#include "tenon/export.h"
 #include "tenon/value.h"
 
 namespace tenon {
@@ -111,11 +112,11 @@ struct LoadReport {
   };
   std::vector<NearMiss> near_misses;
   std::vector<std::pair<std::string, double>> stage_ms;  ///< "load", "optimize", "plan", per pass "pass:NAME"
-  std::string json() const;
+  TENON_API std::string json() const;
 };
 
 /// Thread-safe after construction; run() may be called concurrently. Errors leave the session usable.
-class Session {
+class TENON_API Session {
  public:
   Session(const std::string& path, const SessionOptions& options);
   /// Model bytes; they may be freed afterwards. External data is refused unless
@@ -158,15 +159,15 @@ class Session {
 };
 
 /// Providers of this build, highest priority first; "CPUExecutionProvider" is last.
-std::vector<std::string> available_providers();
+TENON_API std::vector<std::string> available_providers();
 /// All provider names that ORT knows.
-std::vector<std::string> all_providers();
-std::string version();  ///< "0.1.0"
+TENON_API std::vector<std::string> all_providers();
+TENON_API std::string version();  ///< "major.minor.patch"
 /// Op table as JSON: [{domain, name, since, until, inputs: [...], outputs: [...], attributes: [...], deterministic}].
-std::string op_table_json();
+TENON_API std::string op_table_json();
 /// Process default severity (0 verbose .. 4 fatal) for sessions with log_severity_level -1.
-void set_default_log_severity(int severity);
+TENON_API void set_default_log_severity(int severity);
 /// Seeds the random operators that the model gives no seed, in sessions made from now on.
-void set_seed(int64_t seed);
+TENON_API void set_seed(int64_t seed);
 
 }  // namespace tenon

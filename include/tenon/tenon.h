@@ -3,5 +3,6 @@
 #include "tenon/allocator.h"
 #include "tenon/dtype.h"
 #include "tenon/error.h"
+#include "tenon/export.h"
 #include "tenon/session.h"
 #include "tenon/value.h"

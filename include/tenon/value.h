@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tenon/dtype.h"
+#include "tenon/export.h"
 
 namespace tenon {
 
@@ -29,7 +30,7 @@ struct ValueData;
 
 /// Handle: copying shares, the last handle frees. Thread-safe to share; the bytes are not synchronised.
 /// An empty handle (`!value`) stands for "no value" (a missing optional input).
-class Value {
+class TENON_API Value {
  public:
   Value() noexcept = default;
   Value(const Value& o) noexcept;

@@ -395,7 +395,7 @@ std::string Session::plan_text() const { return plan::to_string(*impl_->plan); }
 std::string Session::model_bytes() const { return onnx::write_model(*impl_->graph, {.ops = ops::builtin_ops()}); }
 
 void set_seed(int64_t seed) { set_default_seed(static_cast<uint64_t>(seed)); }
-std::string version() { return "0.1.0"; }
+std::string version() { return TENON_VERSION; }
 void set_default_log_severity(int severity) {
   if (severity < 0 || severity > 4) fail("log severity: {} found, expected 0 (verbose) to 4 (fatal)", severity);
   session::set_default_severity(static_cast<Severity>(severity));

@@ -44,7 +44,7 @@ def __getattr__(name):
 
 
 def get_version_string() -> str:
-    """Version of Tenon, "0.1.0"."""
+    """Version of Tenon, "major.minor.patch"."""
     return __version__
 
 

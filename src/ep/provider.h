@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stream.h"
 #include "graph/graph.h"
 #include "ops/kernel.h"
 #include "tenon/allocator.h"
@@ -19,10 +20,12 @@ struct GraphView {
   std::span<const graph::NodeId> nodes;
 };
 
-/// A provider takes these nodes: one node to run as itself, or a convex group to be compiled into one operator.
+/// A provider takes these nodes. Without a name: each node as itself, by a kernel. With one: compiled together, into as
+/// few operators as legal; the partitioner cuts the set into its maximal convex regions (a provider that can compile
+/// whatever it supports makes one claim of everything).
 struct Claim {
   std::vector<graph::NodeId> nodes;
-  std::string fused_name;  ///< empty: each node on its own
+  std::string fused_name;
 };
 struct Refusal {
   graph::NodeId node;
@@ -33,15 +36,15 @@ struct Capability {
   std::vector<Refusal> refusals;
 };
 
-/// One claimed group to compile; `inputs`/`outputs` are the values that cross its border.
-struct Subgraph {
-  const graph::Graph& graph;
-  std::span<const graph::NodeId> nodes;
-  std::span<const graph::ValueId> inputs, outputs;
-};
-
-/// What compile makes of a group: it runs like a kernel on the border values.
+/// What runs a node or a compiled group. It sees operands in the provider's memory, and the provider's stream.
 using Executable = ops::Kernel;
+
+/// One convex group to compile: a graph of its own, whose inputs and outputs are the values that cross the border, in
+/// the order of the executable's operands and results. Lives as long as the executable.
+struct Subgraph {
+  std::shared_ptr<const graph::Graph> body;
+  std::string name;
+};
 
 /// Services that a provider may use while compiling.
 struct CompileContext {
@@ -49,28 +52,44 @@ struct CompileContext {
   Isa isa = Isa::kPortable;
 };
 
-// Optional abilities: a provider that has one returns it from the accessor.
+/// Optional ability: moves bytes between this provider's device and the host, or another device.
 class DataTransfer {
  public:
   virtual ~DataTransfer() = default;
   virtual bool can_copy(const Device& from, const Device& to) const = 0;
-  virtual void copy(const Value& from, Value& to, void* stream) = 0;
+  /// Both tensors have the same type and dims. `stream` is this provider's, or null. Returns when `from` may be
+  /// overwritten; a copy to the host returns when the bytes are there.
+  virtual void copy(const ops::TensorRef& from, const Device& from_device, const ops::TensorRef& to,
+                    const Device& to_device, Stream* stream) = 0;
 };
 
+/// A backend. Three methods; the rest is optional. Called by one thread while a session is made; executables by any
+/// number of threads.
 class Provider {
  public:
   virtual ~Provider() = default;
   /// ORT's spelling: "CPUExecutionProvider".
   virtual std::string_view name() const = 0;
   virtual Capability capability(const GraphView& view) = 0;
-  /// One executable per subgraph, in order. Throws kEpFail; the partitioner then gives the nodes to the next provider.
+  /// One executable per subgraph, in order. An exception gives the nodes to the next provider, with its text as reason.
   virtual std::vector<std::unique_ptr<const Executable>> compile(std::span<const Subgraph> groups,
                                                                  const CompileContext& context) = 0;
 
-  virtual Device device() const { return {}; }
-  virtual Allocator* allocator() { return nullptr; }
+  /// Kernel of a node that was claimed on its own.
+  virtual std::unique_ptr<const Executable> kernel(const graph::Node& node, const ops::NodeInfo& info);
+  virtual Device device() const { return {}; }                        ///< where its values live
+  virtual std::shared_ptr<Allocator> allocator() { return nullptr; }  ///< of device(); null: the session's arena
   virtual DataTransfer* transfer() { return nullptr; }
+  /// Without streams, executables are done when they return. With them, they may leave work in the stream of the run;
+  /// what they read from or write to the host is done when they return all the same.
+  virtual bool has_streams() const { return false; }
+  virtual std::unique_ptr<Stream> make_stream() { return nullptr; }
+  /// True when operand (or result) i of a claimed node is read (or written) in host memory.
+  virtual bool on_host(const graph::Node& /*node*/, bool /*is_result*/, size_t /*i*/) const { return false; }
   virtual Layout preferred_layout() const { return Layout::kPlain; }
+  /// Around every run of a session; an exception ends the run.
+  virtual void run_start() {}
+  virtual void run_end() {}
 };
 
 }  // namespace tenon::ep

@@ -306,7 +306,7 @@ TEST(Exec, PackedBuffersDoNotOverlap) {
     live_peak = std::max(live_peak, live);
     peak = std::max(peak, s.shapes[i].offset + s.shapes[i].bytes);
   }
-  EXPECT_EQ(peak, s.slab_bytes);
+  EXPECT_EQ(peak, s.slab_bytes[0]);
   EXPECT_LE(peak, live_peak * 5 / 4);
 }
 

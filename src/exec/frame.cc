@@ -58,6 +58,23 @@ std::vector<Stack>& Frame::stacks(size_t n) {
   return loop_->stacks;
 }
 
+void DeviceWork::synchronize() {
+  for (const auto& s : streams) s->synchronize();
+  for (const auto& [memory, block] : deferred) memory->free(block);
+  deferred.clear();
+}
+
+void DeviceWork::abandon() noexcept {
+  for (const auto& s : streams) {
+    try {
+      s->synchronize();
+    } catch (...) {  // what failed first is on its way to the caller
+    }
+  }
+  for (const auto& [memory, block] : deferred) memory->free(block);
+  deferred.clear();
+}
+
 Frame::Frame(Program& program, std::shared_ptr<Allocator> arena)
     : program_(program),
       plan_(program.plan),
@@ -74,7 +91,14 @@ Frame::Frame(Program& program, std::shared_ptr<Allocator> arena)
 
 Frame::~Frame() {
   reset();
-  for (const Slab& s : slabs_) arena_->free(s.data);
+  const size_t domains = plan_.devices->domains.size();
+  for (size_t i = 0; i < slabs_.size(); ++i) {
+    if (!slabs_[i].data) continue;
+    if (i % domains == 0)
+      arena_->free(slabs_[i].data);
+    else
+      plan_.devices->domains[i % domains].allocator->free(slabs_[i].data);
+  }
   for (const ScratchBlock& b : scratch_) arena_->free(b.data);
 }
 
@@ -112,7 +136,7 @@ void Frame::own(SlotId s) {
 void Frame::release(SlotId s) noexcept {
   State& st = states_[s];
   if (st.block) {
-    arena_->free(st.block);
+    free_block(s, st.block);
     st.block = nullptr;
     refs_[s].data = nullptr;
   }
@@ -127,18 +151,39 @@ void Frame::reset() noexcept {
   for (SlotId s : owned_)
     if (states_[s].owned) release(s);
   owned_.clear();
+  if (device_work_) device_work_->abandon();
   for (Value& v : presets_) v = {};
   scratch_block_ = scratch_used_ = 0;
 }
 
 void* Frame::allocate(size_t bytes, SlotId s) {
   State& st = states_[s];
-  if (st.block) arena_->free(st.block);
-  st.block = arena_->alloc(std::max<size_t>(bytes, 1), 64, nullptr);
+  if (st.block) free_block(s, st.block);
+  st.block = memory_of(s).alloc(std::max<size_t>(bytes, 1), 64, nullptr);
   if (!st.block)
     fail_out_of_memory(bytes, fmt::format("value {}", plan_.graph->value(plan_.slots[s].value).name).c_str());
   own(s);
   return st.block;
+}
+
+Allocator& Frame::memory_of(SlotId s) const {
+  const uint16_t domain = plan_.slots[s].domain;
+  return domain ? *plan_.devices->domains[domain].allocator : *arena_;
+}
+
+void Frame::free_block(SlotId s, void* block) noexcept {
+  if (plan_.slots[s].domain)
+    context_.device->deferred.emplace_back(&memory_of(s), block);
+  else
+    arena_->free(block);
+}
+
+void Frame::read_back(SlotId s, void* to) {
+  const plan::Domain& d = plan_.devices->domains[plan_.slots[s].domain];
+  ops::TensorRef host = refs_[s];
+  host.data = to;
+  d.transfer->copy(refs_[s], d.device, host, {},
+                   d.stream == plan::kNoStream ? nullptr : context_.device->streams[d.stream].get());
 }
 
 ops::TensorRef& Frame::allocate_output(size_t j, DType t, std::span<const int64_t> dims) {

@@ -40,9 +40,18 @@ struct Crossing {
   Value handle;  ///< sequences, maps, optionals, string tensors
 };
 
+/// What one run has under way on devices: its streams, and blocks that pending work may still use.
+struct DeviceWork {
+  std::vector<std::unique_ptr<Stream>> streams;  ///< one per Devices::streams
+  std::vector<std::pair<Allocator*, void*>> deferred;
+  void synchronize();       ///< throws the first error of a stream; then frees the deferred blocks
+  void abandon() noexcept;  ///< the same, errors swallowed: the run has failed already
+};
+
 struct RunContext {
   Parallel par;
   Observer* observer = nullptr;
+  DeviceWork* device = nullptr;  ///< set by the outermost frame, for the bodies that it runs too
 };
 
 class Stack;
@@ -88,16 +97,22 @@ class Frame final : public ops::KernelHost {
     size_t bytes = 0;
   };
 
+  void open_device_work();
+  void run_path();
   std::string_view root_key();
   std::string_view observed_key(const Segment& s);
   void enter(const std::shared_ptr<Segment>& s);
-  void place(const SlotShape& s, char* slab);
+  void place(const SlotShape& s, std::span<const Slab> slabs);
   void run_steps(uint32_t begin, uint32_t end);
   void run_step(const plan::Step& step);
   void trace_from(Segment* parent, std::string key, uint32_t begin);
   void release(plan::SlotId s) noexcept;
   void own(plan::SlotId s);
   void* allocate(size_t bytes, plan::SlotId for_slot);
+  Allocator& memory_of(plan::SlotId s) const;
+  void free_block(plan::SlotId s, void* block) noexcept;
+  /// Copies the bytes of a slot in another memory to the host.
+  void read_back(plan::SlotId s, void* to);
   Frame& child(uint32_t region);
   /// Carried values (0), their successors (1) and scan results (2) of the control-flow step that runs.
   std::vector<Crossing>& crossings(size_t list, size_t n);
@@ -113,8 +128,9 @@ class Frame final : public ops::KernelHost {
   std::vector<plan::SlotId> owned_;
   std::vector<std::shared_ptr<Segment>> bound_;  ///< segments of the current path
   size_t depth_ = 0;
-  std::vector<Slab> slabs_;
-  std::vector<Value> presets_;  ///< per result
+  std::vector<Slab> slabs_;                  ///< depth x domain
+  std::unique_ptr<DeviceWork> device_work_;  ///< of the outermost frame, when the plan has devices
+  std::vector<Value> presets_;               ///< per result
   std::string key_, root_key_;
   std::vector<std::unique_ptr<Frame>> children_;
   struct LoopState;  ///< carried values and stacks of the control-flow step that runs

@@ -16,66 +16,86 @@ void Frame::run(const RunContext& context) {
   context_ = context;
   depth_ = 0;
   try {
-    const std::string_view key = root_key();
-    std::shared_ptr<Segment> segment;
-    if (!bound_.empty() && key == root_key_) {
-      segment = bound_[0];
-    } else {
-      bound_.clear();
-      root_key_.assign(key);
-      segment = program_.shapes.find(nullptr, key);
-    }
-    if (!segment) {
-      trace_from(nullptr, root_key_, 0);
-      return;
-    }
-    while (true) {
-      enter(segment);
-      run_steps(segment->begin, segment->end);
-      if (segment->next == Segment::kEnd) return;
-      const std::string_view seen = observed_key(*segment);
-      std::shared_ptr<Segment> next = program_.shapes.find(segment.get(), seen);
-      if (!next) {
-        trace_from(segment.get(), std::string(seen), segment->end);
-        return;
-      }
-      segment = std::move(next);
-    }
+    open_device_work();
+    run_path();
+    if (device_work_) device_work_->synchronize();
   } catch (...) {
     reset();
     throw;
   }
 }
 
+void Frame::run_path() {
+  const std::string_view key = root_key();
+  std::shared_ptr<Segment> segment;
+  if (!bound_.empty() && key == root_key_) {
+    segment = bound_[0];
+  } else {
+    bound_.clear();
+    root_key_.assign(key);
+    segment = program_.shapes.find(nullptr, key);
+  }
+  if (!segment) return trace_from(nullptr, root_key_, 0);
+  while (true) {
+    enter(segment);
+    run_steps(segment->begin, segment->end);
+    if (segment->next == Segment::kEnd) return;
+    const std::string_view seen = observed_key(*segment);
+    std::shared_ptr<Segment> next = program_.shapes.find(segment.get(), seen);
+    if (!next) return trace_from(segment.get(), std::string(seen), segment->end);
+    segment = std::move(next);
+  }
+}
+
+void Frame::open_device_work() {
+  constexpr size_t kMaxDeferred = 256;  // a long loop gives blocks back on its way
+  if (plan_.devices->domains.size() == 1) return;
+  if (context_.device) {
+    if (context_.device->deferred.size() > kMaxDeferred) context_.device->synchronize();
+    return;
+  }
+  if (!device_work_) {
+    device_work_ = std::make_unique<DeviceWork>();
+    for (ep::Provider* p : plan_.devices->streams) device_work_->streams.push_back(p->make_stream());
+  }
+  context_.device = device_work_.get();
+}
+
 // Makes the slots of a segment ready. When the frame ran the same path before, only addresses that move are set.
 void Frame::enter(const std::shared_ptr<Segment>& s) {
   const size_t d = depth_++;
-  if (slabs_.size() <= d) slabs_.resize(d + 1);
+  const size_t domains = plan_.devices->domains.size();
+  if (slabs_.size() < (d + 1) * domains) slabs_.resize((d + 1) * domains);
   const bool same = d < bound_.size() && bound_[d] == s;
   bool moved = !same;
-  if (slabs_[d].bytes < s->slab_bytes) {
-    arena_->free(slabs_[d].data);
-    slabs_[d] = {};
-    slabs_[d].data = arena_->alloc(s->slab_bytes, 64, nullptr);
-    if (!slabs_[d].data) fail_out_of_memory(s->slab_bytes, "the intermediate results of a run");
-    slabs_[d].bytes = s->slab_bytes;
+  const std::span<Slab> slabs = std::span(slabs_).subspan(d * domains, domains);
+  for (size_t m = 0; m < domains; ++m) {
+    if (slabs[m].bytes >= s->slab_bytes[m]) continue;
+    Allocator& memory = m == 0 ? *arena_ : *plan_.devices->domains[m].allocator;
+    if (m != 0 && slabs[m].data)
+      context_.device->deferred.emplace_back(&memory, slabs[m].data);
+    else
+      memory.free(slabs[m].data);
+    slabs[m] = {};
+    slabs[m].data = memory.alloc(s->slab_bytes[m], 64, nullptr);
+    if (!slabs[m].data) fail_out_of_memory(s->slab_bytes[m], "the intermediate results of a run");
+    slabs[m].bytes = s->slab_bytes[m];
     moved = true;
   }
-  char* slab = static_cast<char*>(slabs_[d].data);
   if (s->next == Segment::kDims)
     for (SlotId slot : s->observed) refs_[slot].data = nullptr;
   if (!moved) {
-    for (uint32_t i : s->floating) place(s->shapes[i], slab);
+    for (uint32_t i : s->floating) place(s->shapes[i], slabs);
     return;
   }
   if (!same) {
     bound_.resize(d);
     bound_.push_back(s);
   }
-  for (const SlotShape& shape : s->shapes) place(shape, slab);
+  for (const SlotShape& shape : s->shapes) place(shape, slabs);
 }
 
-void Frame::place(const SlotShape& s, char* slab) {
+void Frame::place(const SlotShape& s, std::span<const Slab> slabs) {
   ops::TensorRef& r = refs_[s.slot];
   r.dim = s.dims.data();
   r.rank = static_cast<uint32_t>(s.dims.size());
@@ -83,7 +103,7 @@ void Frame::place(const SlotShape& s, char* slab) {
   r.count = s.count;
   switch (s.place) {
     case SlotShape::kSlab:
-      r.data = slab + s.offset;
+      r.data = static_cast<char*>(slabs[s.domain].data) + s.offset;
       return;
     case SlotShape::kSame:
       r.data = refs_[s.base].data;
@@ -126,8 +146,10 @@ void Frame::run_step(const plan::Step& step) {
     case graph::Lowering::kView:
       return;
     case graph::Lowering::kKernel: {
-      ops::KernelContext c(refs_.data(), plan_.inputs(step), plan_.outputs(step), context_.par, *this);
+      Stream* stream = step.stream == plan::kNoStream ? nullptr : context_.device->streams[step.stream].get();
+      ops::KernelContext c(refs_.data(), plan_.inputs(step), plan_.outputs(step), context_.par, *this, stream);
       try {
+        if (step.wait != plan::kNoStream) context_.device->streams[step.wait]->synchronize();
         step.kernel->run(c);
       } catch (const Error& e) {
         if (e.reason() == ErrorReason::kCancelled || e.reason() == ErrorReason::kDeadline) throw;
@@ -159,7 +181,13 @@ std::string_view Frame::observed_key(const Segment& s) {
   for (SlotId slot : s.observed) {
     const ops::TensorRef& r = refs_[slot];
     if (s.next == Segment::kContents) {
-      key_.append(static_cast<const char*>(r.data), r.bytes());
+      if (plan_.slots[slot].domain) {
+        const size_t at = key_.size();
+        key_.resize(at + r.bytes());
+        read_back(slot, key_.data() + at);
+      } else {
+        key_.append(static_cast<const char*>(r.data), r.bytes());
+      }
     } else {
       const int64_t head = static_cast<int64_t>(r.rank) << 8 | static_cast<int64_t>(r.dtype);
       key_.append(reinterpret_cast<const char*>(&head), sizeof head);

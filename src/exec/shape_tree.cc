@@ -37,13 +37,14 @@ struct Buffer {
   uint32_t shape;  // index in Segment::shapes
   uint32_t born, dies;
   size_t bytes;
+  uint16_t domain;
 };
 
 // First offset where `b` fits between the placed buffers that live at the same time.
 size_t place(const Buffer& b, const std::vector<std::pair<size_t, const Buffer*>>& placed) {
   size_t at = 0;
   for (const auto& [offset, other] : placed) {  // by offset
-    if (other->dies < b.born || b.dies < other->born) continue;
+    if (other->domain != b.domain || other->dies < b.born || b.dies < other->born) continue;
     if (offset >= at + b.bytes) break;
     at = std::max(at, offset + other->bytes);
   }
@@ -61,7 +62,7 @@ void pack(Segment& s, const plan::Plan& p) {
     const plan::Slot& slot = p.slots[shape.slot];
     if (shape.place == SlotShape::kSlab) {
       owner[shape.slot] = static_cast<uint32_t>(buffers.size());
-      buffers.push_back({i, slot.born, slot.dies, (shape.bytes + kAlign - 1) / kAlign * kAlign});
+      buffers.push_back({i, slot.born, slot.dies, (shape.bytes + kAlign - 1) / kAlign * kAlign, shape.domain});
     } else if (shape.place == SlotShape::kSame && owner.contains(shape.base)) {
       const uint32_t b = owner[shape.base];
       owner[shape.slot] = b;
@@ -70,6 +71,7 @@ void pack(Segment& s, const plan::Plan& p) {
       s.floating.push_back(i);
     }
   }
+  s.slab_bytes.assign(p.devices->domains.size(), 0);
   std::vector<const Buffer*> order;
   for (const Buffer& b : buffers) order.push_back(&b);
   std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->bytes > b->bytes; });
@@ -77,7 +79,8 @@ void pack(Segment& s, const plan::Plan& p) {
   for (const Buffer* b : order) {
     const size_t at = place(*b, placed);
     s.shapes[b->shape].offset = at;
-    s.slab_bytes = std::max(s.slab_bytes, at + b->bytes);
+    size_t& slab = s.slab_bytes[b->domain];
+    slab = std::max(slab, at + b->bytes);
     const std::pair<size_t, const Buffer*> item{at, b};
     placed.insert(
         std::upper_bound(placed.begin(), placed.end(), item, [](auto& x, auto& y) { return x.first < y.first; }), item);

@@ -29,6 +29,7 @@ struct SlotShape {
   int64_t count = 0;
   size_t bytes = 0;
   size_t offset = 0;
+  uint16_t domain = 0;
 };
 
 /// A run of steps whose shapes follow from what was known at its first step. It ends where only the run can tell more:
@@ -40,7 +41,7 @@ struct Segment {
   std::deque<SlotShape> shapes;                                     ///< in order of definition
   std::vector<uint32_t> floating;                                   ///< shapes whose address may change from run to run
   std::vector<std::pair<plan::SlotId, std::vector<int64_t>>> ints;  ///< derived integer contents
-  size_t slab_bytes = 0;
+  std::vector<size_t> slab_bytes;                                   ///< per domain of the plan
   Next next = kEnd;
   std::vector<plan::SlotId> observed;  ///< one slot (kContents), or the data-dependent results of step end-1 (kDims)
 
@@ -70,9 +71,9 @@ class ShapeTree {
   uint64_t clock_ = 0;
 };
 
-/// Gives every kSlab shape of the segment an offset such that buffers alive at the same time do not overlap (largest
-/// first, lowest fitting offset), and fills slab_bytes and floating. Views and in-place results extend their base's
-/// life.
+/// Gives every kSlab shape of the segment an offset such that buffers alive at the same time in the same memory do not
+/// overlap (largest first, lowest fitting offset), and fills slab_bytes and floating. Views and in-place results extend
+/// their base's life.
 void pack(Segment& s, const plan::Plan& p);
 
 }  // namespace tenon::exec

@@ -49,9 +49,15 @@ class Tracer final : public ops::InferHost {
     const SlotId s = operand(i);
     if (s == kNoSlot || plan_.slots[s].is_handle) return {};
     const ops::TensorRef& r = f_.refs_[s];
-    if (plan_.slots[s].kind != plan::SlotKind::kConstant && !observed_.contains(s)) {
+    if (plan_.slots[s].kind == plan::SlotKind::kConstant) return plan_.graph->constant(plan_.slots[s].value);
+    if (!observed_.contains(s)) {
       observed_.insert(s);
       close(Segment::kContents, {s}, at_);
+    }
+    if (plan_.slots[s].domain) {
+      Value host = Value::tensor(r.dtype, r.dims());
+      f_.read_back(s, host.mutable_data());
+      return host;
     }
     return ValueAccess::view(r.dtype, r.dims(), r.data);
   }
@@ -149,6 +155,7 @@ class Tracer final : public ops::InferHost {
     }
     SlotShape shape;
     shape.slot = s;
+    shape.domain = plan_.slots[s].domain;
     shape.dtype = type->elem;
     shape.dims = type->dims;
     shape.count = element_count(shape.dims);
@@ -164,7 +171,7 @@ class Tracer final : public ops::InferHost {
       r.data = f_.refs_[shape.base].data;
       if (step_->lowering != graph::Lowering::kView) move_block(shape.base, s);
     } else if (shape.dtype == DType::kString) {
-      f_.place(shape, nullptr);
+      f_.place(shape, {});
       r.dim = f_.states_[s].dims.data();  // `shape` is a local here
     } else if (const Value* v = shape.place == SlotShape::kLeaves ? f_.preset(s, shape.dims) : nullptr) {
       r.data = const_cast<void*>(v->data());

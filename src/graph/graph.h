@@ -48,6 +48,8 @@ struct ValueInfo {
   bool declared = false;     ///< type was declared by the model (value_info or graph output), an assumption
 };
 
+class Graph;
+
 /// A node: operands = the op's inputs (kNone where an optional one is missing), then `captures` captured values.
 /// Each of its regions has block arguments = formal arguments of the body, then one per capture, in the same order.
 struct Node {
@@ -66,6 +68,7 @@ struct Node {
   RegionId region = 0;                    ///< where it stands
   std::string provider;                   ///< set by the partitioner
   std::vector<uint32_t> provenance;       ///< interned names of the model nodes it came from
+  std::shared_ptr<const Graph> body;      ///< of a group that a provider compiled: the nodes that it stands for
   bool alive = true;
 
   std::span<const ValueId> operands() const { return {inputs.data(), inputs.size() - captures}; }

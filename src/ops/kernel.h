@@ -8,6 +8,7 @@
 #include "base/dtype.h"
 #include "base/pack_store.h"
 #include "base/shape.h"
+#include "base/stream.h"
 #include "base/thread_pool.h"
 #include "base/value_type.h"
 #include "graph/attr.h"
@@ -71,8 +72,8 @@ class KernelHost {
 class KernelContext {
  public:
   KernelContext(TensorRef* slots, std::span<const uint32_t> in, std::span<const uint32_t> out, const Parallel& parallel,
-                KernelHost& host)
-      : par(parallel), slots_(slots), in_(in), out_(out), host_(host) {}
+                KernelHost& host, Stream* device_stream = nullptr)
+      : par(parallel), stream(device_stream), slots_(slots), in_(in), out_(out), host_(host) {}
 
   size_t num_inputs() const { return in_.size(); }
   size_t num_outputs() const { return out_.size(); }
@@ -95,6 +96,7 @@ class KernelContext {
   }
 
   Parallel par;
+  Stream* stream;  ///< of the device that runs this step; null on the host
 
  private:
   TensorRef* slots_;

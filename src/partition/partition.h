@@ -1,29 +1,60 @@
-// place: gives every node to a provider, in priority order.
+// Partitioning: who runs what. assign gives nodes to providers; lower makes groups and copies of it.
 #pragma once
-#include <memory>
-#include <span>
+#include <map>
+#include <set>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "ep/provider.h"
+#include "ep/placed.h"
 #include "graph/graph.h"
 
 namespace tenon::partition {
 
-/// Who refused a node, and why.
-struct Refused {
-  graph::NodeId node;
-  std::string provider, reason;
-};
-struct Placement {
-  std::vector<std::pair<std::string, size_t>> nodes;  ///< provider → how many nodes it runs
-  std::vector<Refused> refused;
-  size_t inlined_calls = 0;
+/// What a user asks of placement besides the order of the providers.
+struct Wishes {
+  std::map<std::string, std::string> pinned;  ///< node name → key of the only provider that may take it
+  bool cpu_fallback = true;                   ///< false: an error when a node is left to the default provider
 };
 
-/// Asks the providers in order for the free nodes of every region; calls of model functions that nobody claims are
-/// inlined and everybody is asked again. Throws kNotImplemented naming node, op and each provider's reason when a node
-/// stays without a provider.
-Placement place(graph::Graph& g, std::span<ep::Provider* const> providers);
+/// A value that crosses from one memory to another in every run.
+struct Crossing {
+  std::string value, from, to;  ///< keys of providers; "host"
+  int64_t bytes = -1;           ///< -1: known when it runs
+};
+
+/// Decisions and reasons so far; assign and lower add to it.
+struct Placement : ep::Placed {
+  struct Claimed {
+    size_t provider;
+    std::string name;
+  };
+  std::vector<Claimed> claims;                                      ///< to be compiled
+  std::unordered_map<graph::NodeId, size_t> claim_of;               ///< index in claims
+  std::map<std::pair<graph::NodeId, size_t>, std::string> refused;  ///< (node, provider) → reason
+  std::set<std::pair<graph::NodeId, size_t>> barred;                ///< could not be compiled
+  std::vector<Crossing> copies;
+  size_t inlined_calls = 0;
+  std::vector<std::pair<std::string, size_t>> counts;  ///< per provider key: model nodes that it runs
+  std::vector<std::pair<std::string, size_t>> groups;  ///< per provider key: compiled operators
+};
+
+/// Offers the free nodes of every region to the providers in order. The legal part of a claim is taken. Calls of model
+/// functions that nobody claims are inlined, and everybody is asked again. A provider that throws refuses, with the
+/// text as reason. Throws kNotImplemented naming node, op and each provider's reason when a node stays without a
+/// provider. Idempotent: nodes that have a provider keep it.
+void assign(graph::Graph& g, Placement& p, const Wishes& wishes = {});
+
+/// Compiles the claims that are to be compiled: each maximal convex group becomes one node. What a provider cannot
+/// compile is offered to the next. Then inserts copies: every value is copied at most once per memory and region, right
+/// before its first reader; constants need none (the planner uploads them).
+void lower(graph::Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context);
+
+/// Throws kEngineError when a node of a lowered graph has no provider, or an operand in the wrong memory.
+void verify_placed(const graph::Graph& g, const Placement& p);
+
+/// "TestDevice: 37 of 41 nodes in 2 groups, 3 copies, 1.2 MB"; empty when the default provider runs everything.
+std::string summary(const Placement& p);
 
 }  // namespace tenon::partition

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/value_data.h"
 #include "plan/plan.h"
 
 namespace tenon::plan {
@@ -14,9 +15,11 @@ using graph::ValueId;
 
 class Lowerer {
  public:
-  Lowerer(std::shared_ptr<const graph::Graph> g, graph::RegionId region, const PlanOptions& options)
+  Lowerer(std::shared_ptr<const graph::Graph> g, std::shared_ptr<const Devices> devices, graph::RegionId region,
+          const PlanOptions& options)
       : g_(*g), options_(options), plan_(std::make_unique<Plan>()) {
     plan_->graph = std::move(g);
+    plan_->devices = std::move(devices);
     plan_->region = region;
   }
 
@@ -61,19 +64,22 @@ class Lowerer {
     plan_->arguments.push_back({g_.value(v).name, slot(v)});
   }
 
-  SlotId slot(ValueId v) {
+  /// `reader`: the memory from which a constant is read; other values have one of their own.
+  SlotId slot(ValueId v, uint16_t reader = 0) {
     v = resolve(v);
-    auto [it, fresh] = index_.try_emplace(v, static_cast<SlotId>(plan_->slots.size()));
+    const uint16_t domain = g_.is_constant(v) ? reader : plan_->devices->domain_of(g_.type(v).device);
+    auto [it, fresh] = index_.try_emplace(uint64_t{domain} << 32 | v, static_cast<SlotId>(plan_->slots.size()));
     if (fresh) {
       const graph::ValueInfo& info = g_.value(v);
       Slot s;
       s.value = v;
+      s.domain = domain;
       s.root = it->second;
       s.is_handle = !info.type.is_tensor() || info.type.elem == DType::kString;
       if (info.role == graph::ValueRole::kConstant) {
         s.kind = SlotKind::kConstant;
-        plan_->constants.emplace_back(it->second, info.data);
         if (!info.data) fail(ErrorCode::kInvalidGraph, "constant {} has no data", info.name);
+        plan_->constants.emplace_back(it->second, domain ? uploaded(info.data, domain) : info.data);
       } else if (info.role != graph::ValueRole::kResult) {
         s.kind = SlotKind::kArgument;
       }
@@ -91,7 +97,12 @@ class Lowerer {
     s.lowering = n.def->lowering;
     s.in_begin = static_cast<uint32_t>(plan_->operands.size());
     s.in_count = static_cast<uint32_t>(n.inputs.size());
-    for (ValueId v : n.inputs) plan_->operands.push_back(v == kNone ? kNoSlot : slot(v));
+    const ep::Provider* provider = options_.placed ? options_.placed->find(n.provider) : nullptr;
+    for (size_t i = 0; i < n.inputs.size(); ++i) {
+      const bool device = provider && n.regions.empty() && (n.body || !provider->on_host(n, false, i));
+      const uint16_t reader = device ? plan_->devices->domain_of(provider->device()) : 0;
+      plan_->operands.push_back(n.inputs[i] == kNone ? kNoSlot : slot(n.inputs[i], reader));
+    }
     s.out_begin = static_cast<uint32_t>(plan_->operands.size());
     s.out_count = static_cast<uint32_t>(n.outputs.size());
     for (ValueId v : n.outputs) {
@@ -101,11 +112,13 @@ class Lowerer {
     if (s.lowering == Lowering::kView) share_bytes(s);
     if (s.lowering == Lowering::kKernel || (s.lowering == Lowering::kView && !is_view(s))) {
       s.lowering = Lowering::kKernel;
-      s.kernel = make_kernel(n);
+      s.kernel = make_kernel(id);
+      set_streams(s, provider);
     }
     s.first_region = static_cast<uint32_t>(plan_->regions.size());
     s.region_count = static_cast<uint32_t>(n.regions.size());
-    for (graph::RegionId r : n.regions) plan_->regions.push_back(Lowerer(plan_->graph, r, options_).lower());
+    for (graph::RegionId r : n.regions)
+      plan_->regions.push_back(Lowerer(plan_->graph, plan_->devices, r, options_).lower());
     plan_->steps.push_back(s);
   }
 
@@ -118,11 +131,50 @@ class Lowerer {
     const SlotId in = plan_->operands[s.in_begin], out = plan_->operands[s.out_begin];
     if (in == kNoSlot || out == kNoSlot) return;
     if (plan_->slots[in].is_handle || plan_->slots[out].is_handle) return;
+    if (plan_->slots[in].domain != plan_->slots[out].domain) return;
     plan_->slots[out].root = plan_->slots[in].root;
   }
 
-  const ops::Kernel* make_kernel(const graph::Node& n) {
-    if (!n.def->make) fail(ErrorCode::kNotImplemented, "{}: {} has no CPU implementation", n.name, n.op);
+  // A copy may read what another device's stream still writes; everybody else reads what the own stream or a copy made.
+  void set_streams(Step& s, const ep::Provider* provider) {
+    const Devices& devices = *plan_->devices;
+    for (uint16_t i = 0; i < devices.streams.size(); ++i)
+      if (devices.streams[i] == provider) s.stream = i;
+    for (uint32_t i = 0; i < s.in_count; ++i) {
+      const SlotId in = plan_->operands[s.in_begin + i];
+      if (in == kNoSlot) continue;
+      const uint16_t made_on = devices.domains[plan_->slots[in].domain].stream;
+      if (made_on != kNoStream && made_on != s.stream) s.wait = made_on;
+    }
+  }
+
+  Value uploaded(const Value& host, uint16_t domain) {
+    const Domain& d = plan_->devices->domains[domain];
+    void* p = d.allocator->reserve(std::max<size_t>(host.bytes(), 1), 64);
+    if (!p) fail_out_of_memory(host.bytes(), "a weight on a device");
+    Value v = ValueAccess::adopt(host.dtype(), host.dims(), p, d.allocator);
+    ValueAccess::data(v)->device = d.device;
+    const auto ref = [](const Value& x) {
+      return ops::TensorRef{const_cast<void*>(x.data()), x.dims().data(), static_cast<uint32_t>(x.dims().size()),
+                            x.dtype(), x.count()};
+    };
+    d.transfer->copy(ref(host), {}, ref(v), d.device, nullptr);
+    plan_->uploaded_bytes += static_cast<int64_t>(host.bytes());
+    return v;
+  }
+
+  const ops::Kernel* make_kernel(graph::NodeId id) {
+    const graph::Node& n = g_.node(id);
+    if (options_.placed) {
+      const auto made = options_.placed->executables.find(id);
+      if (made != options_.placed->executables.end()) {
+        plan_->kernels.push_back(made->second);
+        return made->second.get();
+      }
+    }
+    ep::Provider* provider = options_.placed ? options_.placed->find(n.provider) : nullptr;
+    const bool foreign = provider && provider != options_.placed->providers.back().provider;
+    if (!foreign && !n.def->make) fail(ErrorCode::kNotImplemented, "{}: {} has no CPU implementation", n.name, n.op);
     std::vector<const ValueType*> in, out;
     std::vector<Value> constants;
     for (ValueId v : n.operands()) {
@@ -132,8 +184,9 @@ class Lowerer {
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &g_.type(v));
     try {
-      plan_->kernels.push_back(
-          n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, options_.store, options_.isa}));
+      const ops::NodeInfo info{n.op, n.name,    n.since_version, n.attrs,     in,
+                               out,  constants, options_.store,  options_.isa};
+      plan_->kernels.push_back(foreign ? provider->kernel(n, info) : n.def->make(info));
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
     }
@@ -193,6 +246,7 @@ class Lowerer {
       if (!(s.def->inplace >> i & 1) || in == kNoSlot) continue;
       const SlotId root = plan_->slots[in].root;
       const Slot& r = plan_->slots[root];
+      if (r.domain != plan_->slots[out].domain) continue;
       if (r.kind != SlotKind::kTemp || r.escapes || r.is_handle || r.dies != at || r.born == at) continue;
       if (read_twice(s, root)) continue;
       s.reuse = root;
@@ -203,13 +257,37 @@ class Lowerer {
   const graph::Graph& g_;
   const PlanOptions& options_;
   std::unique_ptr<Plan> plan_;
-  std::unordered_map<ValueId, SlotId> index_;
+  std::unordered_map<uint64_t, SlotId> index_;  ///< domain << 32 | value
 };
+
+std::shared_ptr<const Devices> devices_of(const ep::Placed* placed) {
+  auto devices = std::make_shared<Devices>();
+  if (!placed) return devices;
+  for (const ep::Instance& i : placed->providers) {
+    uint16_t stream = kNoStream;
+    if (i.provider->has_streams()) {
+      stream = static_cast<uint16_t>(devices->streams.size());
+      devices->streams.push_back(i.provider);
+    }
+    if (i.provider->device() == Device{}) continue;
+    if (!i.provider->allocator() || !i.provider->transfer())
+      fail(ErrorCode::kEpFail, "{} has memory of its own, but no allocator or no data transfer", i.key);
+    devices->domains.push_back({i.provider->device(), i.provider->allocator(), i.provider->transfer(), stream});
+  }
+  return devices;
+}
 
 }  // namespace
 
 std::unique_ptr<Plan> make_plan(std::shared_ptr<const graph::Graph> g, const PlanOptions& options) {
-  return Lowerer(std::move(g), 0, options).lower();
+  const std::shared_ptr<const Devices> devices = devices_of(options.placed);
+  return Lowerer(std::move(g), devices, 0, options).lower();
+}
+
+uint16_t Devices::domain_of(const Device& d) const {
+  for (uint16_t i = 0; i < domains.size(); ++i)
+    if (domains[i].device == d) return i;
+  fail(ErrorCode::kEngineError, "a value lives in the memory of no provider of the session");
 }
 
 std::string to_string(const Plan& p) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/cpu.h"
-#include "ep/provider.h"
+#include "ep/placed.h"
 #include "graph/graph.h"
 #include "ops/kernel.h"
 
@@ -22,9 +22,26 @@ enum class SlotKind : uint8_t {
   kConstant,
 };
 
-/// Where one value of the region lives.
+/// One memory that values of the plan live in, and who moves bytes between it and the host.
+struct Domain {
+  Device device;
+  std::shared_ptr<Allocator> allocator;  ///< null for the host: the frame's arena
+  ep::DataTransfer* transfer = nullptr;
+  uint16_t stream = UINT16_MAX;  ///< index in Devices::streams
+};
+inline constexpr uint16_t kNoStream = UINT16_MAX;
+
+/// Memories and streams of a placed graph, shared by the plans of all its regions. Domain 0 is the host.
+struct Devices {
+  std::vector<Domain> domains{1};
+  std::vector<ep::Provider*> streams;
+  uint16_t domain_of(const Device& d) const;
+};
+
+/// Where one value of the region lives. A constant that several memories need has a slot in each.
 struct Slot {
   graph::ValueId value;
+  uint16_t domain = 0;  ///< index in Devices::domains
   SlotKind kind = SlotKind::kTemp;
   bool is_handle = false;      ///< a sequence, map, optional or string tensor: lives in a Value, not in planned memory
   bool escapes = false;        ///< it, or a view of it, is a result of the region: its memory leaves with the run
@@ -43,6 +60,8 @@ struct Step {
   graph::Lowering lowering = graph::Lowering::kKernel;
   uint32_t in_begin, in_count, out_begin, out_count;
   uint32_t free_begin, free_count;  ///< roots that die here
+  uint16_t stream = kNoStream;      ///< the kernel's
+  uint16_t wait = kNoStream;        ///< stream that must be done before the step starts
   SlotId reuse = kNoSlot;           ///< input root that dies here and whose buffer output 0 may take
   uint32_t first_region = 0, region_count = 0;
 };
@@ -60,6 +79,7 @@ struct Result {
 class Plan {
  public:
   std::shared_ptr<const graph::Graph> graph;
+  std::shared_ptr<const Devices> devices = std::make_shared<Devices>();
   graph::RegionId region = 0;
   std::vector<Slot> slots;
   std::vector<Step> steps;
@@ -68,7 +88,8 @@ class Plan {
   std::vector<Result> results;
   std::vector<std::pair<SlotId, Value>> constants;
   std::vector<std::unique_ptr<Plan>> regions;  ///< plans of nested regions
-  std::vector<std::unique_ptr<const ops::Kernel>> kernels;
+  std::vector<std::shared_ptr<const ops::Kernel>> kernels;
+  int64_t uploaded_bytes = 0;  ///< of constants, to other memories than the host
 
   std::span<const SlotId> inputs(const Step& s) const { return {operands.data() + s.in_begin, s.in_count}; }
   std::span<const SlotId> outputs(const Step& s) const { return {operands.data() + s.out_begin, s.out_count}; }
@@ -79,6 +100,7 @@ struct PlanOptions {
   bool reuse = true;  ///< enable_mem_reuse: in-place steps
   PackStore* store = nullptr;
   Isa isa = Isa::kPortable;
+  const ep::Placed* placed = nullptr;  ///< null: everything runs on the CPU
 };
 
 /// Lowers a placed graph. Makes every kernel (weights are packed here); errors name node and op.

@@ -1,0 +1,121 @@
+// From claimed nodes to compiled operators.
+#include "partition/compile_groups.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "graph/extract.h"
+#include "partition/group_op.h"
+#include "partition/groups.h"
+
+namespace tenon::partition {
+namespace {
+
+using graph::Graph;
+using graph::kNone;
+using graph::NodeId;
+using graph::RegionId;
+using graph::ValueId;
+
+struct Group {
+  RegionId region;
+  std::vector<NodeId> nodes;
+  graph::Border border;
+};
+
+class Compilation {
+ public:
+  Compilation(Graph& g, Placement& p, const ep::CompileContext& context) : g_(g), p_(p), context_(context) {}
+
+  /// False when the provider could not compile its groups: their nodes are free again.
+  bool compile(size_t provider) {
+    std::vector<Group> groups;
+    std::vector<ep::Subgraph> bodies;
+    for (size_t c = 0; c < p_.claims.size(); ++c)
+      if (p_.claims[c].provider == provider) collect(c, groups, bodies);
+    if (groups.empty()) return true;
+    try {
+      auto made = p_.providers[provider].provider->compile(bodies, context_);
+      if (made.size() != groups.size() || std::ranges::any_of(made, [](const auto& e) { return !e; }))
+        fail(ErrorCode::kEpFail, "{} executables for {} groups",
+             std::ranges::count_if(made, [](const auto& e) { return e != nullptr; }), groups.size());
+      for (size_t i = 0; i < groups.size(); ++i) replace(groups[i], bodies[i], provider, std::move(made[i]));
+      g_.sort();
+      return true;
+    } catch (const std::exception& e) {
+      for (const Group& group : groups) {
+        for (NodeId n : group.nodes) {
+          if (!g_.node(n).alive) continue;
+          p_.barred.insert({n, provider});
+          p_.refused[{n, provider}] = fmt::format("could not be compiled: {}", e.what());
+          g_.set_provider(n, "");
+          p_.claim_of.erase(n);
+        }
+      }
+      return false;
+    }
+  }
+
+ private:
+  void collect(size_t claim, std::vector<Group>& groups, std::vector<ep::Subgraph>& bodies) {
+    std::map<RegionId, std::unordered_set<NodeId>> members;
+    for (const auto& [n, c] : p_.claim_of)
+      if (c == claim && g_.node(n).alive) members[g_.node(n).region].insert(n);
+    for (const auto& [region, nodes] : members) {
+      for (std::vector<NodeId>& group : convex_groups(g_, region, nodes)) {
+        graph::Border border = graph::border(g_, group);
+        if (border.outputs.empty()) {  // nothing reads what they compute
+          g_.erase_nodes(std::vector<NodeId>(group.rbegin(), group.rend()));
+          continue;
+        }
+        const std::string name = fmt::format("{}_{}", p_.claims[claim].name, made_++);
+        bodies.push_back({graph::extract(g_, group, border), name});
+        groups.push_back({region, std::move(group), std::move(border)});
+      }
+    }
+  }
+
+  void replace(const Group& group, const ep::Subgraph& subgraph, size_t provider,
+               std::unique_ptr<const ep::Executable> executable) {
+    graph::Node node;
+    node.op = subgraph.name;
+    node.domain = kGroupOp.domain;
+    node.def = &kGroupOp;
+    node.since_version = kGroupOp.since;
+    node.name = subgraph.name;
+    node.inputs = group.border.inputs;
+    node.provider = p_.providers[provider].key;
+    node.body = subgraph.body;
+    for (NodeId n : group.nodes) {
+      const auto& names = g_.node(n).provenance;
+      node.provenance.insert(node.provenance.end(), names.begin(), names.end());
+    }
+    std::vector<std::string> names;
+    for (ValueId v : group.border.outputs) names.push_back(g_.value(v).name);
+    const NodeId id = g_.add_node(group.region, std::move(node), names, group.nodes.back());
+    for (size_t j = 0; j < group.border.outputs.size(); ++j) {
+      const ValueId old = group.border.outputs[j], fresh = g_.node(id).outputs[j];
+      g_.set_type(fresh, g_.type(old));
+      g_.replace_all(old, fresh);
+    }
+    const std::vector<NodeId> users_first(group.nodes.rbegin(), group.nodes.rend());
+    g_.erase_nodes(users_first);
+    p_.executables[id] = std::move(executable);
+  }
+
+  Graph& g_;
+  Placement& p_;
+  const ep::CompileContext& context_;
+  size_t made_ = 0;
+};
+
+}  // namespace
+
+void compile_groups(Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context) {
+  Compilation compilation(g, p, context);
+  for (size_t k = 0; k < p.providers.size(); ++k)
+    if (!compilation.compile(k)) assign(g, p, wishes);
+}
+
+}  // namespace tenon::partition

@@ -81,6 +81,7 @@ struct PassOptions {
   size_t fold_bytes = size_t{1} << 30;  ///< optimization.constant_folding_max_output_size_in_bytes
   int max_rounds = 10;                  ///< max_num_graph_transformation_steps
   bool verify = false;                  ///< after every pass
+  std::string own_provider;             ///< nodes that another provider has are left alone; empty: none is
   const Logger* log = nullptr;
   const graph::OpSet* ops = nullptr;  ///< rows for new nodes; null: the built-in ones
 };
@@ -122,6 +123,8 @@ class PassManager {
   /// False when the patch cannot be applied; the graph is then as it was.
   bool apply_patch(const Rule& rule, graph::NodeId at, Patch& patch, std::vector<graph::NodeId>& touched);
   const char* obstacle(const Patch& patch) const;
+  bool foreign(graph::NodeId n) const;
+  bool removes_foreign(const Patch& patch) const;
   bool agree(graph::ValueId from, graph::ValueId to);
   std::vector<graph::NodeId> dead_producers(const Patch& patch) const;
   PassContext context(const char* pass) {

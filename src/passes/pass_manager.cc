@@ -135,7 +135,7 @@ bool PassManager::apply_row(const PipelineRow& row) {
 bool PassManager::apply_rule(const Rule& rule) {
   std::vector<NodeId> work;
   for (NodeId n : all_nodes(graph_))
-    if (matches(rule.roots, graph_.node(n))) work.push_back(n);
+    if (matches(rule.roots, graph_.node(n)) && !foreign(n)) work.push_back(n);
   const graph::OpSet& ops = options_.ops ? *options_.ops : ops::builtin_ops();
   // A patch puts its new nodes, and those that read them, back to work; the bound stops rules that feed each other.
   size_t applications = 4 * work.size() + 100;
@@ -152,7 +152,7 @@ bool PassManager::apply_rule(const Rule& rule) {
     if (!apply_patch(rule, at, patch, touched)) continue;
     changed = true;
     for (NodeId n : touched)
-      if (matches(rule.roots, graph_.node(n))) work.push_back(n);
+      if (matches(rule.roots, graph_.node(n)) && !foreign(n)) work.push_back(n);
   }
   return changed;
 }
@@ -172,7 +172,43 @@ const char* PassManager::obstacle(const Patch& patch) const {
         (constant ? graph_.value(from).region == 0 : is_new || graph_.value(to).role == ValueRole::kResult);
     if (!takes_over) return "a result of the graph keeps its own node";
   }
-  return nullptr;
+  return removes_foreign(patch) ? "a node that would go belongs to another provider" : nullptr;
+}
+
+bool PassManager::foreign(NodeId n) const {
+  const std::string& provider = graph_.node(n).provider;
+  return !provider.empty() && !options_.own_provider.empty() && provider != options_.own_provider;
+}
+
+/// True when a node of another provider would die with the patch.
+bool PassManager::removes_foreign(const Patch& patch) const {
+  if (options_.own_provider.empty()) return false;
+  std::set<ValueId> replaced, kept;
+  std::vector<NodeId> candidates;
+  for (const auto& [from, to] : patch.replacements_) {
+    replaced.insert(from);
+    kept.insert(to);
+    if (graph_.producer(from) != kNone) candidates.push_back(graph_.producer(from));
+  }
+  for (const Patch::NewNode& n : patch.nodes_) kept.insert(n.inputs.begin(), n.inputs.end());
+  std::unordered_map<ValueId, size_t> dropped;
+  std::set<NodeId> seen;
+  while (!candidates.empty()) {
+    const NodeId n = candidates.back();
+    candidates.pop_back();
+    const bool dies = std::ranges::all_of(graph_.node(n).outputs, [&](ValueId v) {
+      return v == kNone || replaced.contains(v) ||
+             (!kept.contains(v) && !graph_.pinned(v) && graph_.value(v).uses.size() == dropped[v]);
+    });
+    if (!dies || !seen.insert(n).second) continue;
+    if (foreign(n)) return true;
+    for (ValueId v : graph_.node(n).inputs) {
+      if (v == kNone) continue;
+      ++dropped[v];
+      if (graph_.producer(v) != kNone) candidates.push_back(graph_.producer(v));
+    }
+  }
+  return false;
 }
 
 /// True when `to` can stand for `from`; `to` then takes over what only `from` knew.

@@ -19,6 +19,7 @@ constexpr ConfigKey kSession[] = {
     {"tenon.external_data_dirs", kHonoured, kText, "more directories that external data may lie in, ':'-separated"},
     {"tenon.stop_after_rewrite", kHonoured, kInt, "apply only the first N rewrites (bisecting)"},
     {"tenon.verify", kHonoured, kBool, "check the graph's invariants after every pass"},
+    {"tenon.place_nodes", kHonoured, kText, "NODE=PROVIDER;...: the only provider that may take a node"},
     // Optimisation.
     {"optimization.disable_specified_optimizers", kHonoured, kText, "names of rewrites to leave out, ';'-separated"},
     {"optimization.constant_folding_max_output_size_in_bytes", kHonoured, kInt, "cap of one folded result; 0 = none"},
@@ -70,7 +71,7 @@ constexpr ConfigKey kSession[] = {
     {"session.intra_op_thread_affinities", kHonoured, kText, "processors per worker: 1,2;3-4"},
     {"session.set_denormal_as_zero", kNotYet, kBool, ""},
     // Placement and memory.
-    {"session.disable_cpu_ep_fallback", kNotYet, kBool, ""},
+    {"session.disable_cpu_ep_fallback", kHonoured, kBool, "an error when a node is left to the CPU provider"},
     {"session.record_ep_graph_assignment_info", kNotYet, kBool, ""},
     {"session.use_env_allocators", kNotYet, kBool, ""},
     {"session.use_device_allocator_for_initializers", kNotApplicable, kBool, "weights never go through the arena"},

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "ep/registry.h"
 #include "session/config_keys.h"
 
 namespace tenon::session {
@@ -100,18 +101,19 @@ SessionOptions effective_options(SessionOptions o) {
 
 std::vector<ProviderSpec> effective_providers(const SessionOptions& o, const Logger& log) {
   std::vector<ProviderSpec> out;
-  std::set<std::string> seen;
+  std::set<std::pair<std::string, std::map<std::string, std::string>>> seen;
   for (const ProviderSpec& p : o.providers) {
-    if (std::ranges::find(kKnown, p.name) == std::end(kKnown)) {
+    const bool hidden = ep::is_hidden_provider(p.name);
+    if (!hidden && std::ranges::find(kKnown, p.name) == std::end(kKnown)) {
       const std::string_view near = nearest_name(p.name, kKnown);
       fail("unknown provider \"{}\"{}; known: {}", p.name, near.empty() ? "" : fmt::format(", did you mean {}?", near),
            joined(kKnown));
     }
-    if (!seen.insert(p.name).second) {
-      log.log(Severity::kWarning, "provider {} is listed twice; the first entry counts", p.name);
+    if (!seen.insert({p.name, p.options}).second) {
+      log.log(Severity::kWarning, "provider {} is listed twice with the same options; the first entry counts", p.name);
       continue;
     }
-    if (std::ranges::find(kAvailable, p.name) == std::end(kAvailable)) {
+    if (!hidden && std::ranges::find(kAvailable, p.name) == std::end(kAvailable)) {
       log.log(Severity::kWarning, "provider {} is not in this build; available: {}", p.name, joined(kAvailable));
       continue;
     }
@@ -126,6 +128,9 @@ std::vector<ProviderSpec> effective_providers(const SessionOptions& o, const Log
 namespace tenon {
 
 std::vector<std::string> available_providers() { return {"CPUExecutionProvider"}; }
+bool has_provider(std::string_view name) {
+  return ep::is_hidden_provider(name) || std::ranges::find(session::kAvailable, name) != std::end(session::kAvailable);
+}
 std::vector<std::string> all_providers() { return {std::begin(session::kKnown), std::end(session::kKnown)}; }
 
 }  // namespace tenon

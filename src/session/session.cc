@@ -9,10 +9,11 @@
 #include "base/error.h"
 #include "base/seed.h"
 #include "base/value_data.h"
-#include "ep/cpu/cpu.h"
+#include "ep/registry.h"
 #include "exec/evaluate.h"
 #include "exec/frame.h"
 #include "graph/text.h"
+#include "graph/verify.h"
 #include "memory/arena.h"
 #include "memory/weight_store.h"
 #include "onnx/load.h"
@@ -38,6 +39,22 @@ bool overlap(const Value& a, const Value& b) {
   return p < q + b.bytes() && q < p + a.bytes();
 }
 
+/// run_start and run_end of the providers around a run.
+class ProviderCalls {
+ public:
+  explicit ProviderCalls(const std::vector<std::unique_ptr<ep::Provider>>& providers) : providers_(providers) {
+    for (const auto& p : providers_) p->run_start();
+  }
+  ~ProviderCalls() {
+    for (const auto& p : providers_) p->run_end();
+  }
+  ProviderCalls(const ProviderCalls&) = delete;
+  ProviderCalls& operator=(const ProviderCalls&) = delete;
+
+ private:
+  const std::vector<std::unique_ptr<ep::Provider>>& providers_;
+};
+
 }  // namespace
 
 struct Session::Impl {
@@ -50,12 +67,35 @@ struct Session::Impl {
     session::check_config(options.config, session::session_keys(), "session", log);
     specs = session::effective_providers(options, log);
     for (const ProviderSpec& p : specs) {
+      const auto instances = std::ranges::count(provider_names, p.name);
       provider_names.push_back(p.name);
-      provider_opts[p.name] = p.options;
+      provider_opts.try_emplace(p.name, p.options);
+      providers.push_back(ep::make_provider(p.name, p.options));
+      const std::string key = instances ? fmt::format("{}:{}", p.name, instances) : p.name;
+      placement.providers.push_back({key, providers.back().get()});
     }
+    read_wishes();
     if (options.execution_mode == ExecutionMode::kParallel)
       log.log(Severity::kInfo, "execution_mode ORT_PARALLEL runs nodes one after the other so far");
     if (options.enable_profiling) profiler = std::make_unique<Profiler>(options.profile_file_prefix);
+  }
+
+  void read_wishes() {
+    wishes.cpu_fallback = !session::config_bool(options.config, "session.disable_cpu_ep_fallback", false);
+    const bool cpu_asked = std::ranges::any_of(
+        options.providers, [](const ProviderSpec& p) { return p.name == "CPUExecutionProvider"; });
+    if (!wishes.cpu_fallback && cpu_asked)
+      fail("session.disable_cpu_ep_fallback is set, but the list of providers names CPUExecutionProvider");
+    const std::string pins = session::config_text(options.config, "tenon.place_nodes");
+    for (size_t at = 0; at < pins.size();) {
+      const size_t end = std::min(pins.find(';', at), pins.size());
+      const std::string pin = pins.substr(at, end - at);
+      const size_t equals = pin.rfind('=');
+      if (equals == std::string::npos || equals == 0)
+        fail("tenon.place_nodes: \"{}\" found, expected NODE=PROVIDER;NODE=PROVIDER...", pin);
+      wishes.pinned[pin.substr(0, equals)] = pin.substr(equals + 1);
+      at = end + 1;
+    }
   }
 
   static Logger::Sink sink(const LogSink& s) {
@@ -101,9 +141,17 @@ struct Session::Impl {
     report.nodes_final = g->live_nodes();
     save(*g);
     begin = Profiler::Clock::now();
+    if (placement.providers.size() > 1) saved_form = g->clone();
+    partition::lower(*g, placement, wishes, {&store, active_isa()});
+    if (session::config_bool(options.config, "tenon.verify", false)) {
+      graph::verify(*g);
+      partition::verify_placed(*g, placement);
+    }
+    if (const std::string line = partition::summary(placement); !line.empty())
+      log.log(Severity::kWarning, "placement: {}", line);
     arena = std::make_shared<memory::Arena>(memory::ArenaOptions{.pooled = options.enable_cpu_mem_arena});
     graph = std::move(g);
-    plan = plan::make_plan(graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa()});
+    plan = plan::make_plan(graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa(), .placed = &placement});
     program = std::make_unique<exec::Program>(*plan);
     frames = std::make_unique<exec::FramePool>(*program, arena);
     make_pool();
@@ -145,16 +193,15 @@ struct Session::Impl {
     o.fold_bytes = cap == 0 ? SIZE_MAX : static_cast<size_t>(cap);
     o.verify = session::config_bool(options.config, "tenon.verify", false);
     o.log = &log;
+    o.own_provider = placement.providers.back().key;
     passes::PassManager manager(
         g, o, [cap = o.fold_bytes](const graph::Graph& gr, graph::NodeId n) { return exec::fold(gr, n, cap); });
     manager.run(passes::Level::kNone, std::min(o.level, passes::Level::kBasic));
-    ep::CpuProvider cpu;
-    ep::Provider* providers[] = {&cpu};
-    placement = partition::place(g, providers);
+    partition::assign(g, placement, wishes);
     if (placement.inlined_calls && o.level >= passes::Level::kBasic)
       manager.run(passes::Level::kNone, passes::Level::kBasic);
     if (o.level > passes::Level::kBasic) manager.run(passes::Level::kBasic, o.level);
-    if (o.level > passes::Level::kNone) partition::place(g, providers);
+    partition::assign(g, placement, wishes);
     for (const auto& f : manager.report().fired)
       report.rewrites.push_back({f.pass, g.interned(f.node_name), f.nodes_removed});
     for (const auto& s : manager.report().skipped)
@@ -266,10 +313,13 @@ struct Session::Impl {
   std::map<std::string, std::map<std::string, std::string>> provider_opts;
   std::unique_ptr<Profiler> profiler;
   LoadReport report;
+  std::vector<std::unique_ptr<ep::Provider>> providers;
   partition::Placement placement;
+  partition::Wishes wishes;
   memory::WeightStore store;
   std::shared_ptr<memory::Arena> arena;
   std::shared_ptr<const graph::Graph> graph;
+  std::unique_ptr<const graph::Graph> saved_form;  ///< before groups and copies, when there may be some
   std::unique_ptr<plan::Plan> plan;
   std::unique_ptr<exec::Program> program;
   std::unique_ptr<exec::FramePool> frames;
@@ -348,7 +398,8 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
     const int64_t deadline = session::config_int(options.config, "tenon.deadline_ms", -1);
     if (deadline >= 0) cancel.set_deadline(CancelToken::Clock::now() + std::chrono::milliseconds(deadline));
   }
-  exec::RunContext context{{s.pool.get(), &cancel}, nullptr};
+  exec::RunContext context{.par = {s.pool.get(), &cancel}};
+  const ProviderCalls calls(s.providers);
   if (s.profiler) {
     session::ProfileRun observer(*s.profiler);
     context.observer = &observer;
@@ -392,7 +443,9 @@ std::string Session::end_profiling() { return impl_->profiler ? impl_->profiler-
 uint64_t Session::profiling_start_time_ns() const { return impl_->profiler ? impl_->profiler->start_ns() : 0; }
 std::string Session::graph_text() const { return graph::print(*impl_->graph, false); }
 std::string Session::plan_text() const { return plan::to_string(*impl_->plan); }
-std::string Session::model_bytes() const { return onnx::write_model(*impl_->graph, {.ops = ops::builtin_ops()}); }
+std::string Session::model_bytes() const {
+  return onnx::write_model(impl_->saved_form ? *impl_->saved_form : *impl_->graph, {.ops = ops::builtin_ops()});
+}
 
 void set_seed(int64_t seed) { set_default_seed(static_cast<uint64_t>(seed)); }
 std::string version() { return TENON_VERSION; }

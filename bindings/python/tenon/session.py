@@ -41,17 +41,18 @@ def check_providers(providers: Sequence[str | tuple[str, dict]] | None, provider
         if not all(isinstance(o, dict) for o in provider_options):
             raise ValueError("'provider_options' values must be dicts.")
         providers = list(zip(providers, provider_options))
-    result = {}
+    result = []
     for p in providers:
         name, options = (p, {}) if isinstance(p, str) else p
-        if name not in available:
+        entry = (name, {str(k): str(v) for k, v in options.items()})
+        if not _tenon.has_provider(name):
             warnings.warn(f"Specified provider '{name}' is not in available provider names. Available providers: '{', '.join(available)}'",
                           stacklevel=3)
-        elif name in result:
+        elif entry in result:  # the same provider with other options is another device
             warnings.warn(f"Duplicate provider '{name}' encountered, ignoring.", stacklevel=3)
         else:
-            result[name] = {str(k): str(v) for k, v in options.items()}
-    return list(result.items())
+            result.append(entry)
+    return result
 
 
 class InferenceSession:

@@ -1,0 +1,365 @@
+// Random graphs on random providers: who gets what, groups, copies, and results equal to the CPU's.
+#include "partition/partition.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <set>
+
+#include "base/error.h"
+#include "ep/cpu/cpu.h"
+#include "ep/registry.h"
+#include "exec/frame.h"
+#include "graph/verify.h"
+#include "memory/arena.h"
+#include "ops/infer_types.h"
+#include "ops/op.h"
+#include "partition/group_op.h"
+#include "partition/groups.h"
+#include "support/graph_text.h"
+
+namespace tenon::partition::partition_test {
+namespace {
+
+using graph::Graph;
+using graph::kNone;
+using graph::NodeId;
+using graph::ValueId;
+using Rng = std::mt19937_64;
+
+int pick(Rng& rng, int n) { return static_cast<int>(rng() % static_cast<uint64_t>(n)); }
+
+NodeId add(Graph& g, const char* op, std::vector<ValueId> inputs, graph::Attrs attrs = {}) {
+  graph::Node n;
+  n.op = op;
+  n.def = ops::builtin_ops().find("", op, 17);
+  n.since_version = n.def->since;
+  n.inputs = std::move(inputs);
+  n.attrs = std::move(attrs);
+  const std::string names[] = {std::string(op) + "_out"};
+  return g.add_node(0, std::move(n), names);
+}
+
+/// Elementwise ops, views, shape chains and data-dependent sizes over float[2,n].
+std::unique_ptr<Graph> random_graph(Rng& rng, int nodes) {
+  auto g = std::make_unique<Graph>();
+  g->info.opsets[""] = 17;
+  const int64_t n = g->symbols().named("n");
+  std::vector<ValueId> values;
+  for (int i = 0; i < 2; ++i)
+    values.push_back(g->add_input("x" + std::to_string(i), ValueType::tensor(DType::kFloat, {2, n})));
+  const ValueId flat = g->add_constant("flat", Value::tensor(DType::kInt64, Dims{2}));
+  g->edit_value(flat).data.as_mutable<int64_t>()[0] = 2;
+  g->edit_value(flat).data.as_mutable<int64_t>()[1] = -1;
+  Value w = Value::tensor(DType::kFloat, Dims{2, 1});
+  w.as_mutable<float>()[0] = 0.5f;
+  w.as_mutable<float>()[1] = -1.25f;
+  const ValueId weight = g->add_constant("w", w);
+  std::set<ValueId> read;
+  for (int k = 0; k < nodes; ++k) {
+    const ValueId a = values[static_cast<size_t>(pick(rng, static_cast<int>(values.size())))];
+    const ValueId b = values[static_cast<size_t>(pick(rng, static_cast<int>(values.size())))];
+    read.insert(a);
+    NodeId made;
+    switch (pick(rng, 8)) {
+      case 0:
+        made = add(*g, "Relu", {a});
+        break;
+      case 1:
+        made = add(*g, "Mul", {a, weight});
+        break;
+      case 2:
+        made = add(*g, "Reshape", {a, flat});
+        break;
+      case 3: {  // a target that only the run knows
+        made = add(*g, "Reshape", {a, g->node(add(*g, "Shape", {b})).outputs[0]});
+        read.insert(b);
+        break;
+      }
+      case 4:
+        made = add(*g, "Tanh", {a});
+        break;
+      default:
+        made = add(*g, pick(rng, 2) ? "Add" : "Max", {a, b});
+        read.insert(b);
+    }
+    values.push_back(g->node(made).outputs[0]);
+  }
+  std::vector<ValueId> results;
+  for (ValueId v : values)
+    if (!read.contains(v) && g->producer(v) != kNone) results.push_back(v);
+  if (results.empty()) results.push_back(values.back());
+  if (pick(rng, 3) == 0 && g->producer(values[values.size() / 2]) != kNone && !g->pinned(values[values.size() / 2])) {
+    const ValueId v = values[values.size() / 2];
+    if (std::ranges::find(results, v) == results.end()) results.push_back(v);
+  }
+  g->set_results(0, results);
+  for (ValueId v : results) g->edit_region(0).result_names.push_back(g->value(v).name);
+  ops::infer_types(*g);
+  return g;
+}
+
+/// Plain reachability, for the properties that convex_groups promises.
+bool reaches_through_outside(const Graph& g, const std::set<NodeId>& from, const std::set<NodeId>& to,
+                             const std::set<NodeId>& inside) {
+  std::set<NodeId> seen;
+  std::vector<NodeId> open;
+  const auto follow = [&](NodeId n) {
+    for (ValueId v : g.node(n).outputs)
+      if (v != kNone)
+        for (const graph::Use& u : g.value(v).uses)
+          if (seen.insert(u.node).second) open.push_back(u.node);
+  };
+  for (NodeId n : from)
+    for (ValueId v : g.node(n).outputs)
+      if (v != kNone)
+        for (const graph::Use& u : g.value(v).uses)
+          if (!inside.contains(u.node) && seen.insert(u.node).second) open.push_back(u.node);
+  while (!open.empty()) {
+    const NodeId n = open.back();
+    open.pop_back();
+    if (to.contains(n)) return true;
+    follow(n);
+  }
+  return false;
+}
+
+TEST(Groups, AreConvexAndMaximalOnRandomGraphs) {
+  Rng rng(1);
+  for (int round = 0; round < 10'000; ++round) {
+    const auto g = random_graph(rng, 4 + pick(rng, 14));
+    std::unordered_set<NodeId> members;
+    for (NodeId n : g->region().nodes)
+      if (pick(rng, 100) < 60) members.insert(n);
+    const auto groups = convex_groups(*g, 0, members);
+    size_t covered = 0;
+    std::vector<std::set<NodeId>> sets;
+    for (const auto& group : groups) {
+      covered += group.size();
+      sets.emplace_back(group.begin(), group.end());
+      ASSERT_FALSE(group.empty());
+      for (NodeId n : group) ASSERT_TRUE(members.contains(n));
+      ASSERT_FALSE(reaches_through_outside(*g, sets.back(), sets.back(), sets.back())) << "round " << round;
+    }
+    ASSERT_EQ(covered, members.size());
+    for (size_t i = 0; i < sets.size(); ++i) {
+      for (size_t j = i + 1; j < sets.size(); ++j) {
+        std::set<NodeId> both = sets[i];
+        both.insert(sets[j].begin(), sets[j].end());
+        ASSERT_TRUE(reaches_through_outside(*g, both, both, both)) << "two groups could be one, round " << round;
+      }
+    }
+  }
+}
+
+/// A graph placed on providers, planned and run.
+struct Placed {
+  Placed(std::unique_ptr<Graph> g, const std::vector<std::map<std::string, std::string>>& devices) {
+    for (const auto& options : devices) {
+      providers.push_back(ep::make_provider("TestDeviceExecutionProvider", options));
+      placement.providers.push_back({fmt::format("Test{}", providers.size()), providers.back().get()});
+    }
+    providers.push_back(ep::make_provider("CPUExecutionProvider", {}));
+    placement.providers.push_back({"CPU", providers.back().get()});
+    assign(*g, placement, wishes);
+    lower(*g, placement, wishes, {nullptr, active_isa()});
+    graph::verify(*g);
+    verify_placed(*g, placement);
+    graph = std::move(g);
+    plan = plan::make_plan(graph, {.isa = active_isa(), .placed = &placement});
+    program = std::make_unique<exec::Program>(*plan);
+    frame = std::make_unique<exec::Frame>(*program, arena);
+  }
+
+  std::vector<Value> run(const std::vector<Value>& feeds) {
+    for (size_t i = 0; i < feeds.size(); ++i) frame->bind(i, feeds[i]);
+    std::vector<Value> out;
+    frame->run({});
+    for (size_t i = 0; i < plan->results.size(); ++i) out.push_back(frame->take_value(i));
+    frame->reset();
+    return out;
+  }
+
+  std::vector<std::unique_ptr<ep::Provider>> providers;
+  Placement placement;
+  Wishes wishes;
+  std::shared_ptr<const Graph> graph;
+  std::unique_ptr<plan::Plan> plan;
+  std::unique_ptr<exec::Program> program;
+  std::shared_ptr<memory::Arena> arena = std::make_shared<memory::Arena>();
+  std::unique_ptr<exec::Frame> frame;
+};
+
+std::vector<Value> feeds_of(Rng& rng, int64_t n) {
+  std::vector<Value> feeds;
+  for (int i = 0; i < 2; ++i) {
+    Value v = Value::tensor(DType::kFloat, Dims{2, n});
+    for (float& f : v.as_mutable<float>()) f = static_cast<float>(pick(rng, 2000) - 1000) / 256;
+    feeds.push_back(v);
+  }
+  return feeds;
+}
+
+void expect_same(const std::vector<Value>& a, const std::vector<Value>& b, const std::string& what) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    ASSERT_TRUE(std::ranges::equal(a[i].dims(), b[i].dims())) << what;
+    if (a[i].bytes()) {
+      ASSERT_EQ(std::memcmp(a[i].data(), b[i].data(), a[i].bytes()), 0) << what << ", result " << i;
+    }
+  }
+}
+
+/// Every (value, memory) pair that needs a copy, counted without looking at what the partitioner did.
+size_t copies_needed(const Graph& g) {
+  std::set<std::pair<ValueId, int>> pairs;
+  const auto origin = [&](ValueId v) {
+    while (g.producer(v) != kNone && g.node(g.producer(v)).def == &kCopyOp) v = g.node(g.producer(v)).inputs[0];
+    return v;
+  };
+  for (NodeId n : g.region().nodes) {
+    if (g.node(n).def == &kCopyOp) continue;
+    for (ValueId v : g.node(n).inputs) {
+      if (v == kNone || g.is_constant(v)) continue;
+      const ValueId from = origin(v);
+      if (!(g.type(from).device == g.type(v).device))
+        pairs.insert({from, g.type(v).device.id + 1000 * static_cast<int>(g.type(v).device.type)});
+    }
+  }
+  for (ValueId v : g.region().results)
+    if (!(g.type(origin(v)).device == Device{})) pairs.insert({origin(v), 0});
+  return pairs.size();
+}
+
+std::map<std::string, std::string> random_device(Rng& rng, int id) {
+  std::map<std::string, std::string> o = {{"device_id", std::to_string(id)},
+                                          {"share", std::to_string(0.2 + 0.1 * pick(rng, 9))},
+                                          {"seed", std::to_string(rng() % 1000)},
+                                          {"fuse", std::to_string(pick(rng, 2))},
+                                          {"host_shapes", std::to_string(pick(rng, 2))},
+                                          {"peer", "1"}};
+  if (pick(rng, 4) == 0) {
+    o["async"] = "1";
+    o["max_delay_us"] = std::to_string(pick(rng, 3) * 20);
+  }
+  return o;
+}
+
+TEST(Placement, RandomGraphsGiveTheResultsOfTheCpu) {
+  Rng rng(2);
+  for (int round = 0; round < 1500; ++round) {
+    auto g = random_graph(rng, 4 + pick(rng, 12));
+    Placed cpu(g->clone(), {});
+    std::vector<std::map<std::string, std::string>> devices;
+    for (int d = 0; d <= pick(rng, 2); ++d) devices.push_back(random_device(rng, d));
+    Placed placed(g->clone(), devices);
+    size_t model_nodes = 0;
+    for (const auto& [key, n] : placed.placement.counts) model_nodes += n;
+    ASSERT_EQ(model_nodes, g->live_nodes());
+    ASSERT_EQ(placed.placement.copies.size(), copies_needed(*placed.graph)) << "round " << round;
+    for (int64_t n : {3, 1, 3}) {
+      const std::vector<Value> feeds = feeds_of(rng, n);
+      const std::vector<Value> want = cpu.run(feeds);
+      expect_same(placed.run(feeds), want, fmt::format("round {}, first run with {}", round, n));
+      expect_same(placed.run(feeds), want, fmt::format("round {}, second run with {}", round, n));
+    }
+  }
+}
+
+TEST(Placement, FaultsLeaveAWorkingSessionOrAClearError) {
+  Rng rng(3);
+  size_t failed = 0, survived = 0;
+  for (const char* site : {"capability", "compile", "kernel", "copy", "alloc", "run_start", "sync"}) {
+    for (int round = 0; round < 40; ++round) {
+      auto g = random_graph(rng, 10);
+      const std::vector<Value> feeds = feeds_of(rng, 2);
+      const std::vector<Value> want = Placed(g->clone(), {}).run(feeds);
+      auto options = random_device(rng, 0);
+      options["fault"] = fmt::format("{}:{}", site, 1 + pick(rng, 4));
+      options["async"] = std::to_string(pick(rng, 2));
+      std::unique_ptr<Placed> placed;
+      try {
+        placed = std::make_unique<Placed>(g->clone(), std::vector{options});
+      } catch (const Error& e) {
+        ASSERT_NE(std::string(e.what()), "");
+        ++failed;
+        continue;
+      }
+      for (int run = 0; run < 3; ++run) {  // the fault comes once; the frame must work again after it
+        try {
+          expect_same(placed->run(feeds), want, fmt::format("{} round {} run {}", site, round, run));
+          ++survived;
+        } catch (const Error& e) {
+          placed->frame->reset();
+          ASSERT_TRUE(std::string(e.what()).find("fault on demand") != std::string::npos ||
+                      e.reason() == ErrorReason::kOutOfMemory)
+              << site << ": " << e.what();
+          ++failed;
+        }
+      }
+    }
+  }
+  EXPECT_GT(failed, 50u);
+  EXPECT_GT(survived, 400u);
+}
+
+TEST(Placement, HostAccessToDeviceMemoryCrashes) {
+  auto device = ep::make_provider("TestDeviceExecutionProvider", {});
+  auto* p = static_cast<char*>(device->allocator()->alloc(64, 64, nullptr));
+  EXPECT_DEATH(*p = 1, "");
+  device->allocator()->free(p);
+}
+
+TEST(Placement, WhatCannotBeCompiledGoesToTheNextProvider) {
+  Rng rng(4);
+  auto g = random_graph(rng, 8);
+  const std::vector<Value> feeds = feeds_of(rng, 2);
+  const std::vector<Value> want = Placed(g->clone(), {}).run(feeds);
+  Placed placed(g->clone(), {{{"fault", "compile"}}, {{"device_id", "1"}, {"ops", "Add,Max"}}});
+  expect_same(placed.run(feeds), want, "after a failed compilation");
+  EXPECT_EQ(placed.placement.counts[0].second, 0u);
+  bool reason = false;
+  for (const auto& [who, why] : placed.placement.refused) reason |= why.find("could not be compiled: ") == 0;
+  EXPECT_TRUE(reason);
+}
+
+TEST(Placement, WishesOfTheUser) {
+  const auto graph = [] {
+    return test::parse_graph(R"(graph (x: float[4]) opset 17 {
+      a = Neg(x) @first
+      b = Abs(a) @second
+      return b })");
+  };
+  Wishes wishes;
+  Placement p;
+  const auto device = ep::make_provider("TestDeviceExecutionProvider", {});
+  const auto cpu = ep::make_provider("CPUExecutionProvider", {});
+  p.providers = {{"Test", device.get()}, {"CPU", cpu.get()}};
+  auto g = graph();
+  const std::string first = g->node(g->region().nodes[0]).name;
+  wishes.pinned[first] = "CPU";
+  assign(*g, p, wishes);
+  EXPECT_EQ(g->node(g->region().nodes[0]).provider, "CPU");
+  EXPECT_EQ(g->node(g->region().nodes[1]).provider, "Test");
+  wishes.cpu_fallback = false;
+  EXPECT_THROW(lower(*g, p, wishes, {}), Error);
+  wishes.pinned[first] = "Nobody";
+  EXPECT_THROW(assign(*g, p, wishes), Error);
+}
+
+TEST(Placement, SummaryCountsNodesGroupsAndCopies) {
+  auto g = test::parse_graph(R"(graph (x: float[250000]) opset 17 {
+    a = Neg(x)
+    b = Abs(a)
+    c = Softmax(b)
+    d = Neg(c)
+    return d })");
+  Placed placed(std::move(g), {{{"ops", "Neg,Abs"}}});
+  EXPECT_EQ(summary(placed.placement), "Test1: 3 of 4 nodes in 2 groups, 4 copies, 4.0 MB");
+}
+
+}  // namespace
+}  // namespace tenon::partition::partition_test

@@ -12,7 +12,8 @@ NB_MODULE(_tenon, m) {
   bindings::bind_options(m);
   bindings::bind_session(m);
   m.def("get_available_providers", &available_providers);
-  m.def("has_provider", &has_provider, nb::arg("name"));
+  m.def(
+      "has_provider", [](const std::string& name) { return has_provider(name); }, nb::arg("name"));
   m.def("get_all_providers", &all_providers);
   m.def("version", &version);
   m.def("op_table_json", &op_table_json,

@@ -84,7 +84,10 @@ class Compilation {
     node.def = &kGroupOp;
     node.since_version = kGroupOp.since;
     node.name = subgraph.name;
-    node.inputs = group.border.inputs;
+    for (ValueId v : group.border.inputs) {  // a group that was replaced before may have made it
+      const auto now = replaced_.find(v);
+      node.inputs.push_back(now == replaced_.end() ? v : now->second);
+    }
     node.provider = p_.providers[provider].key;
     node.body = subgraph.body;
     for (NodeId n : group.nodes) {
@@ -98,6 +101,7 @@ class Compilation {
       const ValueId old = group.border.outputs[j], fresh = g_.node(id).outputs[j];
       g_.set_type(fresh, g_.type(old));
       g_.replace_all(old, fresh);
+      replaced_[old] = fresh;
     }
     const std::vector<NodeId> users_first(group.nodes.rbegin(), group.nodes.rend());
     g_.erase_nodes(users_first);
@@ -108,6 +112,7 @@ class Compilation {
   Placement& p_;
   const ep::CompileContext& context_;
   size_t made_ = 0;
+  std::unordered_map<ValueId, ValueId> replaced_;
 };
 
 }  // namespace

@@ -82,8 +82,8 @@ struct Session::Impl {
 
   void read_wishes() {
     wishes.cpu_fallback = !session::config_bool(options.config, "session.disable_cpu_ep_fallback", false);
-    const bool cpu_asked = std::ranges::any_of(
-        options.providers, [](const ProviderSpec& p) { return p.name == "CPUExecutionProvider"; });
+    const bool cpu_asked =
+        std::ranges::any_of(options.providers, [](const ProviderSpec& p) { return p.name == "CPUExecutionProvider"; });
     if (!wishes.cpu_fallback && cpu_asked)
       fail("session.disable_cpu_ep_fallback is set, but the list of providers names CPUExecutionProvider");
     const std::string pins = session::config_text(options.config, "tenon.place_nodes");
@@ -151,7 +151,8 @@ struct Session::Impl {
       log.log(Severity::kWarning, "placement: {}", line);
     arena = std::make_shared<memory::Arena>(memory::ArenaOptions{.pooled = options.enable_cpu_mem_arena});
     graph = std::move(g);
-    plan = plan::make_plan(graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa(), .placed = &placement});
+    plan = plan::make_plan(
+        graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa(), .placed = &placement});
     program = std::make_unique<exec::Program>(*plan);
     frames = std::make_unique<exec::FramePool>(*program, arena);
     make_pool();

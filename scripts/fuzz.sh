@@ -10,10 +10,10 @@ fi
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -j "${JOBS:-$(nproc)}"
 corpus=build/fuzz/corpus
-options=()
+slice=
 if [ "${1:-}" = --slice ]; then
+  slice=1
   corpus=build/fuzz/slice
-  options=(-seed=1 -runs="${FUZZ_RUNS:-250000}")
   rm -rf "$corpus"
 fi
 mkdir -p "$corpus" build/fuzz/seeds
@@ -23,10 +23,15 @@ fi
 find tests examples -name '*.onnx' -size -64k -exec cp -u {} build/fuzz/seeds/ \;
 seeds=(build/fuzz/seeds)
 [ -d build/fuzz/made ] && seeds+=(build/fuzz/made)
-echo "fuzz: ${FUZZ_SECONDS:-60} s from $(find "${seeds[@]}" -type f | wc -l) seeds"
+options=("${seeds[@]}" -max_total_time="${FUZZ_SECONDS:-60}")
+if [ "$slice" ]; then  # a folder is read in the file system's order, a list as it stands
+  find "${seeds[@]}" -type f | LC_ALL=C sort | paste -sd, >build/fuzz/seeds.list
+  options=(-seed_inputs=@build/fuzz/seeds.list -seed=1 -runs="${FUZZ_RUNS:-250000}" -max_total_time="${FUZZ_SECONDS:-80}")
+fi
+echo "fuzz: from $(find "${seeds[@]}" -type f | wc -l) seeds"
 log=build/fuzz/last.log
-if build/fuzz/bin/loader_fuzz "$corpus" "${seeds[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -dict=tests/fuzz/onnx.dict \
-  "${options[@]}" -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 >"$log" 2>&1; then
+if build/fuzz/bin/loader_fuzz "$corpus" "${options[@]}" -max_len=65536 -dict=tests/fuzz/onnx.dict \
+  -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 >"$log" 2>&1; then
   grep -E '^(Done|stat::(number_of_executed_units|peak_rss_mb))' "$log"
 else
   tail -n 60 "$log" >&2

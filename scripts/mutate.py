@@ -3,7 +3,8 @@
 
 Works in a copy under build/mutate, never in the tree itself. A mutant that does not compile, crashes, hangs or fails a
 test is caught. Prints every survivor with its place; fails when fewer than --need of --count are caught.
-A line whose mutation cannot change results (block sizes, cost estimates) may end in `// tuning`: it is left alone."""
+What cannot change results is left alone: statements that end in `// tuning` (block sizes, choice of a fast path, spare
+scratch), what SKIP names, and the single changes that the patterns of SAME describe."""
 import argparse
 import glob
 import os
@@ -23,7 +24,31 @@ CHANGES = [
     (re.compile(r"(?<=[\w)\]] )\+(?= [\w(])"), "-"), (re.compile(r"(?<=[\w)\]] )-(?= [\w(])"), "+"),
     (re.compile(r"(?<=[\s(\[])(\d+)(?=[\s;),\]])"), lambda m: str(int(m.group(1)) + 1)),
 ]
-SKIP = re.compile(r"^\s*(//|#|\*|template|using|static_assert|constexpr \w+ k(Cost|Grain|Block|Tile))|// tuning|\bcost\b|alloc|prefetch|fail\(")
+# Lines left alone: constants that set sizes, estimates of cost (also where they go on in a next line, and the calls that
+# take one), alignment, messages, and the first values of members, which the first use replaces.
+SKIP = re.compile(r"^\s*(//|#|\*|template|using|static_assert|(static )?constexpr \w+ k[A-Z]\w* =|static_cast<double>\(|(int64_t|bool) \w+_ =)"
+                  r"|\bcost_?\b|\bflops\b|isa == Isa::|par\.loop\(|alloc|alignas|prefetch|fail\(")
+# (pattern, old, new): the change from old to new at the end of a match of the pattern gives the same result.
+SAME = [
+    # Loops over whole blocks: the loop for the rest takes the last one.
+    (re.compile(r"for \(; \w+ \+ [\w *]+ $"), "<=", "<"),
+    # Loops over blocks of which the last may be short: one more, of size 0.
+    (re.compile(r"for \([^;]*; (\w+) $"), "<", "<=", re.compile(r"< [^;&|]+; \w+ \+= ")),
+    # A rest of size 0.
+    (re.compile(r"^\s*if \((i|j|p) $"), "<", "<=", re.compile(r"< (n|k)\)")),
+    # A masked access to all lanes of a vector, instead of a plain one.
+    (re.compile(r"\bc $"), ">=", ">", re.compile(r">= W \?")),
+]
+# a < b ? a : b, and its relatives: equal operands.
+LESSER = re.compile(r"([\w.\[\]]+(?: - \w+)?) [<>] ([\w.\[\]]+) \? (?:\1 : \2|\2 : \1)(?![\w.])")
+
+
+def same(code, m, old, new):
+    for pattern, a, b, *after in SAME:
+        if (old, new) == (a, b) and pattern.search(code[:m.start()]) and all(x.match(code, m.start()) for x in after):
+            return True
+    return old in "<>" and new == old + "=" and any(s.start() < m.start() < s.end() and code[s.start():m.start()].count("?") == 0
+                                                    for s in LESSER.finditer(code))
 
 
 def sites(folder):
@@ -34,13 +59,20 @@ def sites(folder):
                 continue
             with open(path) as f:
                 lines = f.read().split("\n")
+            marked = {n for n, line in enumerate(lines) if "// tuning" in line}
+            for n in sorted(marked):  # the whole statement
+                while n > 0 and not re.search(r"([;{}:]|^)\s*$", lines[n - 1].split("//")[0]):
+                    n -= 1
+                    marked.add(n)
             for n, line in enumerate(lines):
                 code = line.split("//")[0]
-                if SKIP.search(line) or '"' in code:
+                if n in marked or SKIP.search(line) or '"' in code:
                     continue
                 for pattern_, new in CHANGES:
                     for m in pattern_.finditer(code):
                         text = new(m) if callable(new) else new
+                        if same(code, m, m.group(), text):
+                            continue
                         found.append((path, n, line[:m.start()] + text + line[m.end():]))
     return found
 

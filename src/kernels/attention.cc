@@ -40,8 +40,9 @@ class Tile {
     std::fill(top_, top_ + rows, -kInf);
     std::fill(total_, total_ + rows, 0.f);
     int64_t end = a_.kv_lengths ? std::clamp<int64_t>(a_.kv_lengths[b], 0, a_.kv_len) : a_.kv_len, begin = 0;
-    if (a_.causal) end = std::clamp<int64_t>(i0 + rows + a_.causal_offset, 0, end);
-    if (a_.window > 0) begin = std::clamp<int64_t>(i0 + a_.causal_offset - a_.window + 1, 0, end);
+    if (a_.causal) end = std::clamp<int64_t>(i0 + rows + a_.causal_offset, 0, end);  // tuning: soften() hides the rest
+    if (a_.window > 0)
+      begin = std::clamp<int64_t>(i0 + a_.causal_offset - a_.window + 1, 0, end);  // tuning: soften() hides the rest
     bool first = true;
     for (int64_t j = begin; j < end; j += kKeys, first = false) {
       const int64_t n = std::min(kKeys, end - j);
@@ -64,7 +65,7 @@ class Tile {
   // s_(i, j) = scale q(i) . k(j0 + j)
   void scores(int64_t j0, int64_t n) {
     const float* k = k_ + j0 * a_.k_row;
-    if (rows_ <= 3) {
+    if (rows_ <= 3) {  // tuning: choice of path
       tiles_.dot(q_, a_.q_row, k, a_.k_row, rows_, a_.head_dim, n, s_, kKeys);
       for (int64_t i = 0; i < rows_; ++i) mul_(s_ + i * kKeys, &a_.scale, s_ + i * kKeys, n);
       return;
@@ -103,7 +104,7 @@ class Tile {
     if (a_.causal) std::fill(s + std::clamp<int64_t>(last + 1 - j0, 0, n), s + n, -kInf);
     if (a_.window > 0) std::fill(s, s + std::clamp<int64_t>(last - a_.window + 1 - j0, 0, n), -kInf);
     const float block = static_cast<float>(t_.reduce->fold[static_cast<int>(Fold::kMax)](s, n));
-    const float top = !(block <= top_[i]) ? block : top_[i];  // NaN wins
+    const float top = !(block <= top_[i]) ? block : top_[i];  // tuning: NaN wins
     if (top == -kInf) {
       std::fill(s, s + n, 0.f);
       return;
@@ -128,7 +129,7 @@ class Tile {
         p.b_row = round_up(p.n, tiles_.width);
         p.b = panel_;
         const float* v = v_ + (j0 + j) * a_.v_row + d;
-        if (p.n % tiles_.width == 0 && (rows_ <= tiles_.mr || a_.v_row <= 2 * kGemmMaxNr)) {
+        if (p.n % tiles_.width == 0 && (rows_ <= tiles_.mr || a_.v_row <= 2 * kGemmMaxNr)) {  // tuning: choice of path
           p.b = v;
           p.b_row = a_.v_row;
         } else {
@@ -162,8 +163,8 @@ class Tile {
 
 void attention(const AttentionArgs& a, const Parallel& par, const KernelTable& table) {
   if (a.q_len <= 0 || a.v_dim <= 0) return;
-  const int64_t tiles = (a.q_len + kQueries - 1) / kQueries;
-  const int64_t rows = round_up((a.q_len + tiles - 1) / tiles, table.gemm->mr);
+  const int64_t tiles = (a.q_len + kQueries - 1) / kQueries;                     // tuning
+  const int64_t rows = round_up((a.q_len + tiles - 1) / tiles, table.gemm->mr);  // tuning
   const int64_t each = (a.q_len + rows - 1) / rows;
   const double cost = 0.02 * static_cast<double>(std::min(rows, a.q_len)) * static_cast<double>(a.kv_len) *
                       static_cast<double>(a.head_dim + a.v_dim);

@@ -62,8 +62,8 @@ class ImagePacker {
   int64_t at(int d, int64_t o, int64_t tap) const { return o * stride_[d] - pad_[d] + tap * dilation_[d]; }
   void copy_run(const float* row, int64_t x, int64_t n, float* dst) const {
     const int64_t s = stride_[2], limit = in_[2];
-    const int64_t lo = x >= 0 ? 0 : std::min(n, (-x + s - 1) / s);                    // first position inside
-    const int64_t hi = x >= limit ? lo : std::clamp((limit - x + s - 1) / s, lo, n);  // and the end of them
+    const int64_t lo = std::clamp<int64_t>((s - 1 - x) / s, 0, n);  // first position inside
+    const int64_t hi = std::clamp((limit - x + s - 1) / s, lo, n);  // and the end of them
     std::fill(dst, dst + lo, 0.f);
     if (s == 1)
       std::copy(row + x + lo, row + x + hi, dst + lo);
@@ -79,7 +79,8 @@ class ImagePacker {
 // The image is the second operand of a product as it lies.
 bool is_pointwise(const ConvShape& s) {
   for (int d = 0; d < s.rank; ++d)
-    if (s.kernel[d] != 1 || s.stride[d] != 1 || s.pad[d] != 0 || s.in[d] != s.out[d]) return false;
+    if (s.kernel[d] != 1 || s.stride[d] != 1 || s.pad[d] != 0 || s.in[d] != s.out[d])
+      return false;  // tuning: choice of path
   return true;
 }
 
@@ -124,7 +125,7 @@ constexpr int64_t kColumnFloats = 1 << 20;  // of a transposed convolution, at a
 
 int64_t transpose_chunk(const ConvShape& s) {  // output channels at a time
   const int64_t og = s.out_channels / s.groups, one = in_volume(s) * kernel_volume(s);
-  return std::clamp<int64_t>(kColumnFloats / std::max<int64_t>(one, 1), 1, std::max<int64_t>(og, 1));
+  return std::clamp<int64_t>(kColumnFloats / std::max<int64_t>(one, 1), 1, std::max<int64_t>(og, 1));  // tuning
 }
 
 // y += the taps of one output channel, each a plane of the input's extents.
@@ -139,8 +140,8 @@ void add_columns(const ConvShape& s, const float* columns, float* y) {
             const int64_t oz = z * stride[0] - pad[0] + a * dilation[0], oy = r * stride[1] - pad[1] + b * dilation[1];
             if (oz < 0 || oz >= out[0] || oy < 0 || oy >= out[1]) continue;
             const int64_t x = c * dilation[2] - pad[2], st = stride[2];
-            const int64_t lo = x >= 0 ? 0 : std::min(in[2], (-x + st - 1) / st);
-            const int64_t hi = x >= out[2] ? lo : std::clamp((out[2] - x + st - 1) / st, lo, in[2]);
+            const int64_t lo = std::clamp<int64_t>((st - 1 - x) / st, 0, in[2]);
+            const int64_t hi = std::clamp((out[2] - x + st - 1) / st, lo, in[2]);
             float* row = y + (oz * out[1] + oy) * out[2] + x;
             for (int64_t i = lo; i < hi; ++i) row[i * st] += columns[i];
           }

@@ -17,29 +17,30 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Plan {
   int64_t in_h, in_w, out_h, out_w, kh, kw, sh, sw, dh, dw, ph, pw, og;
-  int64_t rows, columns;          // output block
-  int64_t phase = 0, length = 0;  // floats of one phase of a row, of a row
-  int64_t row_blocks = 0, column_blocks = 0;
+  int64_t rows, columns;                      // output block
+  int64_t phase = 0, length = 0;              // tuning: set when possible; floats of one phase of a row, of a row
+  int64_t row_blocks = 0, column_blocks = 0;  // tuning: set when possible
   bool possible;
 
   explicit Plan(const ConvShape& s) {
     const int w = s.rank - 1, h = s.rank - 2;
     in_h = h < 0 ? 1 : s.in[h], out_h = h < 0 ? 1 : s.out[h], kh = h < 0 ? 1 : s.kernel[h];
-    sh = h < 0 ? 1 : s.stride[h], dh = h < 0 ? 1 : s.dilation[h], ph = h < 0 ? 0 : s.pad[h];
+    ph = h < 0 ? 0 : s.pad[h];
+    sh = h < 0 ? 1 : s.stride[h], dh = h < 0 ? 1 : s.dilation[h];  // tuning: one row has no strides
     in_w = s.in[w], out_w = s.out[w], kw = s.kernel[w], sw = s.stride[w], dw = s.dilation[w], pw = s.pad[w];
     og = s.out_channels / s.groups;
-    columns = std::max<int64_t>(out_w, 1);
-    rows = std::max<int64_t>(out_h, 1);
-    possible = s.rank <= 2 && kw <= kMaxTaps;
-    for (; possible; columns = ceil_div(columns, 2)) {
+    columns = std::max<int64_t>(out_w, 1);                               // tuning
+    rows = std::max<int64_t>(out_h, 1);                                  // tuning
+    possible = s.rank <= 2 && kw <= kMaxTaps;                            // tuning: choice of path
+    for (; possible; columns = ceil_div(columns, 2)) {                   // tuning
       phase = ceil_div((columns - 1) * sw + (kw - 1) * dw + 1, sw) + 1;  // tuning: one spare value
       length = phase * sw;
-      if (buffered_rows(1) * length <= kBufferFloats && buffered_rows(1) <= kMaxRows) break;
-      possible = columns > 1;
+      if (buffered_rows(1) * length <= kBufferFloats && buffered_rows(1) <= kMaxRows) break;  // tuning
+      possible = columns > 1;                                                                 // tuning
     }
     if (!possible) return;
-    while (rows > 1 && (buffered_rows(rows) * length > kBufferFloats || buffered_rows(rows) > kMaxRows))
-      rows = ceil_div(rows, 2);
+    while (rows > 1 && (buffered_rows(rows) * length > kBufferFloats || buffered_rows(rows) > kMaxRows))  // tuning
+      rows = ceil_div(rows, 2);                                                                           // tuning
     row_blocks = ceil_div(out_h, rows);
     column_blocks = ceil_div(out_w, columns);
   }
@@ -100,7 +101,7 @@ class Block {
     t_.conv->pad_row(in, count, before, padded, p_.length);
     if (p_.sw == 2) {
       t_.conv->split_even_odd(line_, out, out + p_.phase, p_.phase);
-    } else if (p_.sw > 2) {
+    } else if (p_.sw != 1) {
       for (int64_t i = 0; i < p_.length; ++i) out[i % p_.sw * p_.phase + i / p_.sw] = line_[i];
     }
   }
@@ -115,7 +116,8 @@ class Block {
 
 // The common small kernels, rows [y0, y1) of a plane at a time.
 bool by_planes(const Plan& p) {
-  return p.kh == p.kw && (p.kh == 3 || p.kh == 5) && p.sh == p.sw && p.sh <= 2 && p.dh == 1 && p.dw == 1;
+  return p.kh == p.kw && (p.kh == 3 || p.kh == 5) && p.sh == p.sw && p.sh <= 2 && p.dh == 1 &&
+         p.dw == 1;  // tuning: choice of path
 }
 
 void run_plane(const Plan& p, const ConvArgs& a, const KernelTable& table, int64_t out_plane, int64_t y0, int64_t y1) {
@@ -148,7 +150,8 @@ void conv_depthwise(const ConvArgs& args, const Parallel& par, const KernelTable
   const int64_t each = p.row_blocks * p.column_blocks;
   const double cost = static_cast<double>(p.rows * p.columns * p.og) * (1 + 0.1 * static_cast<double>(p.kh * p.kw));
   if (by_planes(p)) {
-    const int64_t rows = std::clamp<int64_t>(32768 / std::max<int64_t>(p.out_w, 1), 1, std::max<int64_t>(p.out_h, 1));
+    const int64_t rows =
+        std::clamp<int64_t>(32768 / std::max<int64_t>(p.out_w, 1), 1, std::max<int64_t>(p.out_h, 1));  // tuning
     const int64_t parts = ceil_div(p.out_h, rows);
     return par.loop(s.batch * s.out_channels * parts, static_cast<double>(rows * p.out_w) * 0.2,
                     [&](int64_t t0, int64_t t1) {

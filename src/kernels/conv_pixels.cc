@@ -48,20 +48,22 @@ struct Plan {
     in_plane = in[0] * in[1] * in[2];
     out_plane = out[0] * out[1] * out[2];
     padded = false;
-    for (int d = 0; d < 3; ++d) padded = padded || pad[d] > 0 || reach(d, out[d]) - pad[d] > in[d];
+    for (int d = 0; d < 3; ++d)
+      padded = padded || pad[d] > 0 || reach(d, out[d]) - pad[d] > in[d];  // tuning: choice of path
     const int64_t all_rows = out[0] * out[1];
-    columns = out[2] <= kPixels ? out[2] : ceil_div(out[2], ceil_div(out[2], kPixels));
-    blocks_per_row = columns ? ceil_div(out[2], columns) : 0;
-    rows = blocks_per_row == 1 ? std::clamp<int64_t>(kPixels / out[2], 1, std::max<int64_t>(all_rows, 1)) : 1;
+    columns = out[2] <= kPixels ? out[2] : ceil_div(out[2], ceil_div(out[2], kPixels));  // tuning
+    blocks_per_row = columns ? ceil_div(out[2], columns) : 0;                            // tuning
+    rows =
+        blocks_per_row == 1 ? std::clamp<int64_t>(kPixels / out[2], 1, std::max<int64_t>(all_rows, 1)) : 1;  // tuning
     if (padded) {
-      while (rows > 1 && slab_floats() > kSlabFloats) --rows;
-      while (columns > 1 && slab_floats() > kSlabFloats) columns = ceil_div(columns, 2);
-      blocks_per_row = columns ? ceil_div(out[2], columns) : 0;
+      while (rows > 1 && slab_floats() > kSlabFloats) --rows;                             // tuning
+      while (columns > 1 && slab_floats() > kSlabFloats) columns = ceil_div(columns, 2);  // tuning
+      blocks_per_row = columns ? ceil_div(out[2], columns) : 0;                           // tuning
     }
-    if (rows > 1) rows = ceil_div(all_rows, ceil_div(all_rows, rows));
+    if (rows > 1) rows = ceil_div(all_rows, ceil_div(all_rows, rows));  // tuning
     blocks = ceil_div(all_rows, rows) * blocks_per_row;
     const double flops = 2.0 * static_cast<double>(rows * columns) * static_cast<double>(k * nr);
-    channel_block = nr * std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / std::max(flops, 1.0)), 1, 16);
+    channel_block = nr * std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / std::max(flops, 1.0)), 1, 16);  // tuning
     channel_blocks = ceil_div(og, channel_block);
   }
   // Input positions that n output positions of dim d touch.
@@ -205,8 +207,9 @@ class Block {
 bool packs_pixels(const ConvShape& s, const KernelTable& table) {
   const int64_t og = s.out_channels / s.groups;
   int64_t slab = s.in_channels / s.groups;  // for one pixel: conv_pixels can always cut blocks down to that
-  for (int d = 0; d < s.rank; ++d) slab *= (s.kernel[d] - 1) * s.dilation[d] + 1;
-  return s.in_channels != s.groups && og >= std::min(table.gemm->width, 8) && slab <= kSlabFloats;
+  for (int d = 0; d < s.rank; ++d) slab *= (s.kernel[d] - 1) * s.dilation[d] + 1;  // tuning: choice of path
+  return s.in_channels != s.groups && og >= std::min(table.gemm->width, 8) &&
+         slab <= kSlabFloats;  // tuning: choice of path
 }
 
 void conv_pixels(const ConvArgs& args, const Parallel& par, const KernelTable& table) {

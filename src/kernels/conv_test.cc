@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/gemm.h"
 #include "support/kernel_data.h"
 #include "support/reference/reference.h"
 
@@ -137,6 +138,14 @@ TEST(Conv, Depthwise) {
   check_conv({2, 1, 2, 2, 2, {5, 9000}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, true});
   check_conv({2, 1, 2, 4, 2, {4, 4}, {2, 3}, {1, 1}, {1, 1}, {3, 4}, {3, 4}});
   check_conv({1, 2, 4, 4, 4, {33}, {4}, {1}, {1}, {3}, {0}, true});
+}
+
+TEST(Conv, DepthwiseWeightsAreNotPacked) {
+  each_table([](const KernelTable& t) {
+    EXPECT_EQ(conv_packed_bytes(shape_of({2, 1, 32, 32, 32, {8, 8}, {3, 3}}, false), t), 0u);
+    const ConvShape s = shape_of({2, 1, 4, 64, 2, {8, 8}, {3, 3}}, false);
+    EXPECT_EQ(conv_packed_bytes(s, t), 2 * packed_b_bytes(2 * 9, 32, t));
+  });
 }
 
 TEST(Conv, OneAndThreeDims) {

@@ -29,36 +29,39 @@ bool is_clamp(Activation f) { return f == Activation::kRelu || f == Activation::
 GemmTasks::GemmTasks(const GemmArgs& g, bool has_packer, const KernelTable& table)
     : table_(table), tiles_(*table.gemm) {
   const int64_t nr = tiles_.nr, mr = tiles_.mr;
-  const int64_t k = std::max<int64_t>(g.k, 1);
+  const int64_t k = std::max<int64_t>(g.k, 1);  // tuning: for estimates
   if (has_packer) {
     path_ = Path::kPacker;
   } else if (g.packed_b) {
-    path_ = g.m == 1 ? Path::kGemvPacked : Path::kTiled;
+    path_ = g.m == 1 ? Path::kGemvPacked : Path::kTiled;  // tuning: choice of path
   } else if (g.b_col == 1) {
-    path_ = g.m == 1 ? Path::kGemvRows : g.m <= 2 * mr || g.b_row <= 2 * kGemmMaxNr ? Path::kDirect : Path::kPackRows;
+    path_ = g.m == 1                                     ? Path::kGemvRows
+            : g.m <= 2 * mr || g.b_row <= 2 * kGemmMaxNr ? Path::kDirect
+                                                         : Path::kPackRows;  // tuning: choice of path
   } else if (g.b_row == 1) {
-    path_ = g.m <= kDotRows && g.a_col == 1 ? Path::kDot : Path::kPackColumns;
+    path_ = g.m <= kDotRows && g.a_col == 1 ? Path::kDot : Path::kPackColumns;  // tuning: choice of path
   } else {
     path_ = Path::kPackAny;
   }
   if (g.m <= 0 || g.n <= 0) return;
   switch (path_) {
     case Path::kGemvPacked:
-      mc_ = 1, nc_ = tiles_.streams * nr;
+      mc_ = 1, nc_ = tiles_.streams * nr;  // tuning
       break;
     case Path::kGemvRows:
-      mc_ = 1, nc_ = kGemvColumns;
+      mc_ = 1, nc_ = kGemvColumns;  // tuning
       break;
     case Path::kDot:
-      mc_ = g.m, nc_ = std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / 2) / (g.m * k), 4, 1024) / 4 * 4;
+      mc_ = g.m,
+      nc_ = std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / 2) / (g.m * k), 4, 1024) / 4 * 4;  // tuning
       break;
     default: {
-      const bool packs_b = path_ != Path::kTiled && path_ != Path::kDirect;
-      pack_a_ = g.a_col != 1 && g.m > 1;
+      const bool packs_b = path_ != Path::kTiled && path_ != Path::kDirect;  // tuning: choice of path
+      pack_a_ = g.a_col != 1 && g.m > 1;                                     // tuning: choice of path
       const int64_t limit = pack_a_ ? kMcPackA : packs_b ? kMcPackB : kMc;
       mc_ = round_up(ceil_div(g.m, ceil_div(g.m, limit)), mr);
       const double panel_flops = 2.0 * static_cast<double>(std::min(mc_, g.m)) * static_cast<double>(nr * k);
-      nc_ = nr * std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / panel_flops), 1, 512 / nr);
+      nc_ = nr * std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / panel_flops), 1, 512 / nr);  // tuning
     }
   }
   m_blocks_ = ceil_div(g.m, mc_);
@@ -129,7 +132,7 @@ void GemmTasks::run_tiled(const GemmArgs& g, int64_t m0, int64_t m1, int64_t n0,
     p.a_row = g.a_row;
     p.a_col = g.a_col;
     p.a_tile = mr * g.a_row;
-    if (pack_a_ && kc > 0) {
+    if (pack_a_ && kc > 0) {  // tuning: nothing to pack
       for (int64_t i = 0; i < p.m; i += mr)
         for (int64_t q = 0; q < kc; ++q)
           for (int64_t r = 0; r < std::min(mr, p.m - i); ++r)
@@ -149,7 +152,7 @@ void GemmTasks::run_tiled(const GemmArgs& g, int64_t m0, int64_t m1, int64_t n0,
         p.b = g.b + k0 * g.b_row + j;
       } else {
         p.b_row = round_up(p.n, tiles_.width);
-        p.b = kc > 0 ? pack(g, k0, kc, j, p.n, packer, b_panel) : b_panel;
+        p.b = kc > 0 ? pack(g, k0, kc, j, p.n, packer, b_panel) : b_panel;  // tuning: nothing to pack
       }
       p.c = g.c + m0 * g.ldc + j;
       if (last) {
@@ -165,7 +168,7 @@ void GemmTasks::run_tiled(const GemmArgs& g, int64_t m0, int64_t m1, int64_t n0,
 
 // The paths without tiles: products land in a buffer, then in C with what the epilogue adds.
 void GemmTasks::run_rows(const GemmArgs& g, int64_t m0, int64_t m1, int64_t n0, int64_t n1) const {
-  alignas(64) float out[std::max(kGemvColumns, kDotRows * 1024)];
+  alignas(64) float out[std::max(kGemvColumns, kDotRows * 1024)];  // tuning
   const int64_t n = n1 - n0, ld = n, nr = tiles_.nr;
   const float* a = g.a + m0 * g.a_row;
   if (path_ == Path::kDot) {
@@ -205,10 +208,7 @@ void GemmTasks::run_rows(const GemmArgs& g, int64_t m0, int64_t m1, int64_t n0, 
     if (e.residual)
       for (int64_t j = 0; j < n; ++j) v[j] += e.residual[i * e.residual_ld + n0 + j];
     if (is_clamp(e.activation))
-      for (int64_t j = 0; j < n; ++j) {  // comparisons that NaN fails: it passes through
-        const float x = v[j] < low ? low : v[j];
-        v[j] = x > high ? high : x;
-      }
+      for (int64_t j = 0; j < n; ++j) v[j] = std::min(std::max(v[j], low), high);  // this order keeps NaN
     std::memcpy(c, v, static_cast<size_t>(n) * sizeof(float));
   }
 }

@@ -54,7 +54,7 @@ void block(const GenericGemm<T>& g, int64_t i0, int64_t i1, int64_t j0, int64_t 
 
 template <class T>
 void gemm_generic(const GenericGemm<T>& g, const Parallel& par) {
-  const int64_t rows = std::clamp<int64_t>(65536 / std::max<int64_t>(g.k, 1), 8, 64);
+  const int64_t rows = std::clamp<int64_t>(65536 / std::max<int64_t>(g.k, 1), 8, 64);  // tuning
   const int64_t across = (g.n + kColumns - 1) / kColumns, down = (g.m + rows - 1) / rows;
   par.loop(across * down, static_cast<double>(std::min(rows, g.m) * kColumns * std::max<int64_t>(g.k, 1)) * 0.2,
            [&](int64_t t0, int64_t t1) {

@@ -76,7 +76,7 @@ class Task {
       return;
     }
     widen(b, g_.b_row, g_.b_col, kc, n, b_, width);
-    for (int64_t p = 0; p < kc && n < width; ++p) std::fill(b_ + p * width + n, b_ + (p + 1) * width, 0.f);
+    for (int64_t p = 0; p < kc; ++p) std::fill(b_ + p * width + n, b_ + (p + 1) * width, 0.f);
   }
 
   const GemmHalfArgs& g_;

@@ -16,19 +16,22 @@ constexpr int64_t quads_of(int64_t k) { return ceil_div(k, 4); }
 
 // Packed B: column sums of all panels, then the panels, each quads x nr x 4 bytes.
 size_t sums_bytes(int64_t n, const Int8Kernels& t) {
-  return static_cast<size_t>(ceil_div(ceil_div(n, t.nr) * t.nr * 4, 64) * 64);
+  return static_cast<size_t>(ceil_div(ceil_div(n, t.nr) * t.nr * 4, 64) * 64);  // tuning: spare bytes
 }
-size_t panel_bytes(int64_t k, const Int8Kernels& t) { return static_cast<size_t>(quads_of(k) * t.nr * 4); }
+size_t panel_bytes(int64_t k, const Int8Kernels& t) {
+  return static_cast<size_t>(quads_of(k) * t.nr * 4);  // tuning: spare bytes
+}
 
 struct Blocks {
   int64_t mc, nc, m_blocks, n_blocks;
   double cost;
   Blocks(const GemmInt8Args& g, const Int8Kernels& t) {
-    mc = std::max<int64_t>(1, std::min(kMc, g.m));
-    const double panel = static_cast<double>(mc * t.nr) * static_cast<double>(std::max<int64_t>(g.k, 1)) * 0.005;
-    nc = t.nr * std::clamp<int64_t>(static_cast<int64_t>(20000 / panel), 1, kMaxColumns / t.nr);
-    m_blocks = ceil_div(std::max<int64_t>(g.m, 0), mc);
-    n_blocks = ceil_div(std::max<int64_t>(g.n, 0), nc);
+    mc = std::max<int64_t>(1, std::min(kMc, g.m));  // tuning
+    const double panel =
+        static_cast<double>(mc * t.nr) * static_cast<double>(std::max<int64_t>(g.k, 1)) * 0.005;  // tuning
+    nc = t.nr * std::clamp<int64_t>(static_cast<int64_t>(20000 / panel), 1, kMaxColumns / t.nr);  // tuning
+    m_blocks = ceil_div(g.m, mc);
+    n_blocks = ceil_div(g.n, nc);
     cost = panel * static_cast<double>(nc / t.nr);
   }
 };

@@ -18,7 +18,7 @@ using test::random_floats;
 
 struct Case {
   int64_t m, n, k;
-  enum B { kPacked, kRows, kColumns, kStrided } b = kPacked;
+  enum B { kPacked, kPackedColumns, kPackedStrided, kRows, kColumns, kStrided } b = kPacked;
   bool a_transposed = false;
   float alpha = 1, beta = 0;
   BiasKind bias = BiasKind::kNone;
@@ -34,7 +34,8 @@ std::string name(const Case& c) {
 
 void check(const Case& c, const KernelTable& table) {
   SCOPED_TRACE(name(c));
-  const int64_t pad_c = 3, step = c.b == Case::kStrided ? 2 : 1;
+  const bool is_packed = c.b <= Case::kPackedStrided, columns = c.b == Case::kColumns || c.b == Case::kPackedColumns;
+  const int64_t pad_c = 3, step = c.b == Case::kStrided || c.b == Case::kPackedStrided ? 2 : 1;
   auto a = random_floats(c.m * c.k, 1), b = random_floats(c.k * c.n * step, 2);
   auto bias = random_floats(std::max(c.m, c.n), 3), residual = random_floats(c.m * c.n, 4);
   const int64_t ldc = c.n + pad_c;
@@ -44,7 +45,7 @@ void check(const Case& c, const KernelTable& table) {
   g.m = c.m, g.n = c.n, g.k = c.k;
   g.a = a.data(), g.a_row = c.a_transposed ? 1 : c.k, g.a_col = c.a_transposed ? c.m : 1;
   g.b = b.data();
-  g.b_row = c.b == Case::kColumns ? 1 : c.n * step, g.b_col = c.b == Case::kColumns ? c.k : step;
+  g.b_row = columns ? 1 : c.n * step, g.b_col = columns ? c.k : step;
   g.c = initial.data(), g.ldc = ldc;
   g.alpha = c.alpha, g.beta = c.beta;
   g.epilogue.bias = bias.data(), g.epilogue.bias_kind = c.bias;
@@ -53,7 +54,7 @@ void check(const Case& c, const KernelTable& table) {
   const auto want = reference::gemm(g);
 
   const test::AlignedScratch packed(packed_b_bytes(c.k, c.n, table));
-  if (c.b == Case::kPacked) {
+  if (is_packed) {
     pack_b(g.b, g.b_row, g.b_col, c.k, c.n, packed.data(), table);
     g.packed_b = packed.data();
     g.b = nullptr;
@@ -81,7 +82,7 @@ TEST(Gemm, ShapesAndPaths) {
     for (int64_t m : {1, 2, 5, 6, 7, 13, 50})
       for (int64_t n : {1, 4, 15, 16, 17, 63, 64, 65, 130})
         for (int64_t k : {0, 1, 3, 64, 257})
-          for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns}) {
+          for (Case::B b : {Case::kPacked, Case::kPackedColumns, Case::kRows, Case::kColumns}) {
             check({m, n, k, b}, t);
             if (testing::Test::HasFatalFailure()) return;
           }
@@ -90,7 +91,8 @@ TEST(Gemm, ShapesAndPaths) {
 
 TEST(Gemm, LargerThanEveryBlock) {
   each_table([](const KernelTable& t) {
-    for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns, Case::kStrided}) {
+    for (Case::B b :
+         {Case::kPacked, Case::kPackedColumns, Case::kPackedStrided, Case::kRows, Case::kColumns, Case::kStrided}) {
       check({401, 530, 270, b}, t);
       check({200, 70, 300, b, true}, t);
       check({1, 2500, 260, b, true}, t);
@@ -112,8 +114,10 @@ TEST(Gemm, EmptyIsFine) {
 TEST(Gemm, ScalesBiasesResidualsActivations) {
   each_table([](const KernelTable& t) {
     for (Case::B b : {Case::kPacked, Case::kRows, Case::kColumns, Case::kStrided})
-      for (int64_t m : {1, 9, 100})
-        for (int64_t k : {20, 300}) {
+      for (int64_t m : {1, 3, 9, 100})
+        for (int64_t k : {20, 256, 300}) {
+          check({m, 70, k, b, false, 2, 3}, t);
+          check({m, 70, k, b, m > 3, 2, 0.5f, BiasKind::kPerRow, true, Activation::kClip}, t);
           check({m, 70, k, b, true, 0.5f, 0}, t);
           check({m, 70, k, b, false, 0.5f, -2}, t);
           check({m, 70, k, b, false, 1, 1, BiasKind::kPerColumn}, t);
@@ -181,11 +185,14 @@ void check_batch(const GemmArgs& args, const GemmBatch& batch, int64_t c_size, c
   g.c = out.data();
   expect_same_bits<float>(out, [&](const Parallel& par) { gemm_batched(g, batch, par, table); });
   std::vector<int64_t> ao, bo, co;
+  std::vector<bool> written(static_cast<size_t>(c_size));
   for (int64_t i = 0; i < batch.count; ++i) {
     GemmArgs one = g;
     one.a += i * batch.a_stride, one.b += i * batch.b_stride, one.c += i * batch.c_stride;
     if (one.epilogue.residual) one.epilogue.residual += i * batch.c_stride;
     const auto want = reference::gemm(one);
+    for (int64_t e = 0; e < g.m * g.n; ++e)
+      written[static_cast<size_t>(one.c - out.data() + e / g.n * g.ldc + e % g.n)] = true;
     for (int64_t e = 0; e < g.m * g.n; ++e)
       ASSERT_NEAR(one.c[e / g.n * g.ldc + e % g.n], want.value[static_cast<size_t>(e)],
                   1e-6 * want.magnitude[static_cast<size_t>(e)] + 1e-6)
@@ -195,7 +202,12 @@ void check_batch(const GemmArgs& args, const GemmBatch& batch, int64_t c_size, c
   Guarded<float> by_offsets(c_size);
   g.c = by_offsets.data();
   gemm_batched(g, GemmOffsets{batch.count, ao.data(), bo.data(), co.data()}, {}, table);
-  for (int64_t i = 0; i < c_size; ++i) ASSERT_NEAR(by_offsets[i], out[i], 1e-4);
+  for (int64_t i = 0; i < c_size; ++i) {
+    if (written[static_cast<size_t>(i)])
+      ASSERT_NEAR(by_offsets[i], out[i], 1e-4);
+    else
+      ASSERT_TRUE(std::isnan(by_offsets[i]) && std::isnan(out[i])) << "wrote between results, at " << i;
+  }
 }
 
 TEST(Gemm, Batches) {
@@ -212,7 +224,34 @@ TEST(Gemm, Batches) {
       check_batch(g, {count, 0, k * n, m * n}, count * m * n, t);
       g.b_row = 1, g.b_col = k;
       check_batch(g, {count, m * k, k * n, m * n}, count * m * n, t);
+      g.b_row = n, g.b_col = 1;
+      check_batch(g, {count, 0, 0, m * n}, count * m * n, t);  // the same rows again
+      g.epilogue.residual = nullptr;
+      check_batch(g, {count, m * k, 0, m * n + 7}, count * (m * n + 7), t);  // results lie apart
+      check_batch(g, {count, m * k - k, 0, m * n}, count * m * n, t);        // operands overlap
+      auto bias = random_floats(m, 4);
+      g.epilogue.bias = bias.data(), g.epilogue.bias_kind = BiasKind::kPerRow;
+      check_batch(g, {count, m * k, 0, m * n}, count * m * n, t);
     }
+  });
+}
+
+TEST(Gemm, PackingRoundsUpToVectorsOfZeros) {
+  each_table([](const KernelTable& table) {
+    const GemmTiles& t = *table.gemm;
+    for (int64_t n = 1; n <= t.nr; ++n)
+      for (int64_t k : {1, 2, 19}) {
+        const int64_t width = (n + t.width - 1) / t.width * t.width;
+        const auto rows = random_floats(k * n, 1), columns = random_floats(n * k, 2);
+        Guarded<float> from_rows(k * width), from_columns(k * width);
+        t.pack_rows(rows.data(), n, k, n, from_rows.data());
+        t.pack_columns(columns.data(), k, k, n, from_columns.data());
+        for (int64_t p = 0; p < k; ++p)
+          for (int64_t j = 0; j < width; ++j) {
+            ASSERT_EQ(from_rows[p * width + j], j < n ? rows[p * n + j] : 0) << n << ' ' << p << ' ' << j;
+            ASSERT_EQ(from_columns[p * width + j], j < n ? columns[j * k + p] : 0) << n << ' ' << p << ' ' << j;
+          }
+      }
   });
 }
 

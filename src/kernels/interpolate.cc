@@ -13,7 +13,7 @@ void sum_row(const AxisSum<T>& a, const T* x, const int64_t* index, const T* wei
   const int64_t n = a.inner;
   const T* r0 = x + index[0] * n;
   const T w0 = weight[0];
-  if (a.taps == 2) {
+  if (a.taps == 2) {  // tuning: choice of path
     const T* r1 = x + index[1] * n;
     const T w1 = weight[1];
     for (int64_t i = 0; i < n; ++i) y[i] = w0 * r0[i] + w1 * r1[i];
@@ -30,7 +30,7 @@ void sum_row(const AxisSum<T>& a, const T* x, const int64_t* index, const T* wei
 /// All results of one line of contiguous values (inner = 1).
 template <class T>
 void sum_line(const AxisSum<T>& a, const T* x, T* __restrict y) {
-  if (a.taps == 2) {
+  if (a.taps == 2) {  // tuning: choice of path
     for (int64_t j = 0; j < a.out; ++j) {
       const int64_t i = a.index[2 * j];
       y[j] = i < 0 ? a.outside : a.weight[2 * j] * x[i] + a.weight[2 * j + 1] * x[a.index[2 * j + 1]];

@@ -36,8 +36,8 @@ struct Window {
   // Taps [first, last) of output position o of dim d that lie inside the input.
   void inside(int d, int64_t o, int64_t& first, int64_t& last) const {
     const int64_t x = o * stride[d] - pad[d];
-    first = x >= 0 ? 0 : std::min(kernel[d], (-x + dilation[d] - 1) / dilation[d]);
-    last = x >= in[d] ? first : std::clamp((in[d] - x + dilation[d] - 1) / dilation[d], first, kernel[d]);
+    first = std::clamp<int64_t>((dilation[d] - 1 - x) / dilation[d], 0, kernel[d]);
+    last = std::clamp((in[d] - x + dilation[d] - 1) / dilation[d], first, kernel[d]);
   }
   int64_t at(int d, int64_t o, int64_t tap) const { return o * stride[d] - pad[d] + tap * dilation[d]; }
   // How many taps count in an average.
@@ -54,10 +54,12 @@ struct Window {
 class Folder {
  public:
   Folder(const Window& w, bool max, const KernelTable& t) : w_(w), max_(max), t_(t) {
-    piece_ = std::max<int64_t>(1, std::min(w.out[2], (kRow - reach(1)) / std::max<int64_t>(w.stride[2], 1)));
+    piece_ = std::max<int64_t>(
+        1, std::min(w.out[2], (kRow - reach(1)) / std::max<int64_t>(w.stride[2], 1)));  // tuning: any length that fits
   }
   static bool fits(const Window& w) {
-    return w.kernel[2] <= kMaxTaps && (w.kernel[2] - 1) * w.dilation[2] + 2 * w.stride[2] + 2 <= kRow / 2;
+    return w.kernel[2] <= kMaxTaps &&
+           (w.kernel[2] - 1) * w.dilation[2] + 2 * w.stride[2] + 2 <= kRow / 2;  // tuning: choice of path
   }
 
   // Output row (z, y) of the plane x.
@@ -77,9 +79,9 @@ class Folder {
     std::fill(line + hi, line + length, neutral);
     fold_rows(x + start + lo, z, y, hi - lo, line + lo);
     if (s == 2) {
-      if (length % 2) line[length] = neutral;
+      if (length % 2) line[length] = neutral;  // tuning: a spare value, never read
       t_.conv->split_even_odd(line_, split_, split_ + phase, phase);
-    } else if (s > 2) {
+    } else if (s != 1) {
       for (int64_t i = 0; i < length; ++i) split_[i % s * phase + i / s] = line_[i];
     }
     int64_t offset[kMaxTaps];
@@ -93,7 +95,7 @@ class Folder {
     w_.inside(0, z, z0, z1);
     w_.inside(1, y, y0, y1);
     bool add = false;
-    for (int64_t a = z0; a < z1 && y0 < y1; ++a, add = true) {
+    for (int64_t a = z0; a < z1 && y0 < y1; ++a, add = true) {  // tuning: no rows: neutral either way
       const float* p = x + (w_.at(0, z, a) * w_.in[1] + w_.at(1, y, y0)) * w_.in[2];
       t_.reduce->fold_rows[static_cast<int>(f)](p, y1 - y0, w_.dilation[1] * w_.in[2], n, out, add);
     }
@@ -183,7 +185,8 @@ void average_pool(const PoolArgs& a, bool include_pad, const Parallel& par, cons
       const int64_t rows = divisor(z, y), n = w.out[2];
       // Columns away from the borders share one divisor.
       int64_t from = 0, to = n;
-      while (from < n && w.divisor(2, from, include_pad) != w.kernel[2]) ++from;
+      while (from < n && w.divisor(2, from, include_pad) != w.kernel[2])
+        ++from;  // tuning: where the shared divisor begins
       while (to > from && w.divisor(2, to - 1, include_pad) != w.kernel[2]) --to;
       const float middle = static_cast<float>(rows * w.kernel[2]);
       for (int64_t x = from; x < to; ++x) out[x] /= middle;

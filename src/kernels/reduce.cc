@@ -39,9 +39,9 @@ double join(Fold f, double a, double b) {
     case Fold::kProduct:
       return a * b;
     case Fold::kMax:
-      return a != a || a > b ? a : b;
+      return a != a ? a : std::max(b, a);  // in this order NaN wins
     case Fold::kMin:
-      return a != a || a < b ? a : b;
+      return a != a ? a : std::min(b, a);
     default:
       return a + b;
   }
@@ -142,7 +142,8 @@ class Reduction {
   void fold_columns_to(int64_t o, int64_t j, int64_t n) const {
     const float* x = x_ + Groups::offset(g_.kept, 1, g_.kept_count, o) + j;
     float* y = y_ + o * g_.kept[0].size + j;
-    const int64_t rows = g_.folded_count ? g_.folded[0].size : 1, stride = g_.folded_count ? g_.folded[0].stride : 0;
+    const int64_t rows = g_.folded_count ? g_.folded[0].size : 1,
+                  stride = g_.folded_count ? g_.folded[0].stride : 0;  // tuning: one row has no stride
     const int64_t slabs = g_.count / rows;
     auto at = [&](int64_t s) { return x + Groups::offset(g_.folded, 1, g_.folded_count, s); };
     const Fold f = op_ == Reduce::kLogSumExp ? Fold::kMax : fold_;
@@ -160,7 +161,7 @@ class Reduction {
 
   // One output from one long row: parts of fixed size, joined in order.
   void fold_parts(const Parallel& par) const {
-    const int64_t n = g_.folded[0].size, part = std::max(kPart, (n + kMaxParts - 1) / kMaxParts);
+    const int64_t n = g_.folded[0].size, part = std::max(kPart, (n + kMaxParts - 1) / kMaxParts);  // tuning
     const int64_t parts = (n + part - 1) / part;
     double value[kMaxParts];
     auto run = [&](auto&& f) {
@@ -221,15 +222,15 @@ void reduce(Reduce op, const float* x, std::span<const int64_t> dims, std::span<
     return;
   }
   const Reduction r(op, x, y, g, table);
-  const double each = static_cast<double>(g.count) * (op == Reduce::kLogSumExp ? 1.0 : 0.1);
-  if (g.rows || g.kept_count == 0) {
-    if (g.outputs == 1 && g.folded_count == 1 && g.count > kPart) return r.fold_parts(par);
-    return par.loop(g.outputs, each + 5, [&](int64_t o0, int64_t o1) {
+  const double cost = static_cast<double>(g.count) * (op == Reduce::kLogSumExp ? 1.0 : 0.1);
+  if (g.rows) {
+    if (g.outputs == 1 && g.folded_count == 1 && g.count > kPart) return r.fold_parts(par);  // tuning: choice of path
+    return par.loop(g.outputs, cost + 5, [&](int64_t o0, int64_t o1) {
       for (int64_t o = o0; o < o1; ++o) r.fold_rows_to(o);
     });
   }
   const int64_t n = g.kept[0].size, strips = (n + kFoldColumns - 1) / kFoldColumns;
-  par.loop(g.outputs / n * strips, each * static_cast<double>(std::min(n, kFoldColumns)), [&](int64_t t0, int64_t t1) {
+  par.loop(g.outputs / n * strips, cost * static_cast<double>(std::min(n, kFoldColumns)), [&](int64_t t0, int64_t t1) {
     for (int64_t t = t0; t < t1; ++t) {
       const int64_t j = t % strips * kFoldColumns;
       r.fold_columns_to(t / strips, j, std::min(kFoldColumns, n - j));

@@ -133,6 +133,17 @@ TEST(Reduce, AxisPatterns) {
   check({{3, 5000}, {1}});
 }
 
+TEST(Reduce, RankHasALimit) {
+  std::vector<int> axes;
+  for (int i = 0; i < 16; i += 2) axes.push_back(i);
+  check({{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, axes});
+  check({std::vector<int64_t>(16, 2), axes});
+  const std::vector<int64_t> dims(17, 1);
+  const bool reduced[17] = {true};
+  float v = 1;
+  EXPECT_THROW(reduce(Reduce::kSum, &v, dims, reduced, &v, {}), Error);
+}
+
 TEST(Reduce, LongRows) {
   check({{300001}, {0}});
   check({{4, 70000}, {0, 1}});

@@ -199,6 +199,28 @@ TEST(Rows, Binary) {
   });
 }
 
+TEST(Rows, NothingIsReadForNoElements) {
+  each_table([](const KernelTable& t) {
+    const Guarded<float> none(0);  // its first element already faults
+    for (int f = 0; f < kBinaries; ++f) {
+      const BinaryRows rows = binary_rows(static_cast<Binary>(f), t);
+      rows.vv(none.data(), none.data(), none.data(), 0);
+      rows.vs(none.data(), none.data(), none.data(), 0);
+      rows.sv(none.data(), none.data(), none.data(), 0);
+    }
+    requantize_row(Guarded<int32_t>(0).data(), Guarded<uint8_t>(0).data(), 0, none.data(), false, 0, t);
+  });
+}
+
+TEST(Rows, RootOfMinusZeroIsZero) {
+  each_table([](const KernelTable& t) {
+    const float zeros[] = {-0.f, 0.f}, half = 0.5f;
+    float y[2];
+    binary_rows(Binary::kPow, t).vs(zeros, &half, y, 2);
+    EXPECT_TRUE(y[0] == 0 && !std::signbit(y[0]) && y[1] == 0 && !std::signbit(y[1]));
+  });
+}
+
 TEST(Rows, Fma) {
   each_table([](const KernelTable& t) {
     for (int64_t n : {0, 1, 15, 33}) {

@@ -74,15 +74,15 @@ class Odometer {
 
 template <class T>
 void copy_run(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t n) {
-  if (in_stride == 1 && out_stride == 1) {
-    if (n * static_cast<int64_t>(sizeof(T)) >= 64) {
+  if (in_stride == 1 && out_stride == 1) {            // tuning: choice of path
+    if (n * static_cast<int64_t>(sizeof(T)) >= 64) {  // tuning: choice of path
       std::memcpy(out, in, static_cast<size_t>(n) * sizeof(T));
     } else {
       for (int64_t i = 0; i < n; ++i) out[i] = in[i];
     }
-  } else if (out_stride == 1 && in_stride == 0) {
+  } else if (out_stride == 1 && in_stride == 0) {  // tuning: choice of path
     std::fill(out, out + n, *in);
-  } else if (out_stride == 1) {
+  } else if (out_stride == 1) {  // tuning: choice of path
     for (int64_t i = 0; i < n; ++i) out[i] = in[i * in_stride];
   } else {
     for (int64_t i = 0; i < n; ++i) out[i * out_stride] = in[i * in_stride];
@@ -91,7 +91,7 @@ void copy_run(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_
 
 template <class T>
 void copy_rows(const T* in, T* out, Layout l, const Parallel& par) {
-  if (l.rank == 1 && l.dims[0].size > 65536) {  // one long run: cut it
+  if (l.rank == 1 && l.dims[0].size > 65536) {  // tuning: one long run: cut it
     const Dim d = l.dims[0];
     constexpr int64_t kRun = 32768;
     const int64_t runs = (d.size + kRun - 1) / kRun;
@@ -105,7 +105,8 @@ void copy_rows(const T* in, T* out, Layout l, const Parallel& par) {
   int64_t count = 1;
   for (size_t d = 2; d < l.rank; ++d) count *= l.dims[d].size;
   // The second dim is cut too, so that a matrix with few outer combinations still spreads over threads.
-  const int64_t step = std::max<int64_t>(1, 16384 / row.size), parts = (rows.size + step - 1) / step;
+  const int64_t step = std::max<int64_t>(1, 16384 / row.size);  // tuning
+  const int64_t parts = (rows.size + step - 1) / step;
   par.loop(count * parts, static_cast<double>(std::min(step, rows.size) * row.size) * 0.3 + 5,
            [&](int64_t t0, int64_t t1) {
              for (int64_t t = t0; t < t1;) {
@@ -125,7 +126,7 @@ void copy_rows(const T* in, T* out, Layout l, const Parallel& par) {
 template <class T>
 void transpose_tile(const T* in, int64_t ld_in, T* out, int64_t ld_out, int64_t rows, int64_t columns,
                     const KernelTable& table) {
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (sizeof(T) == 4) {  // tuning: choice of path
     table.transpose_floats(reinterpret_cast<const float*>(in), ld_in, reinterpret_cast<float*>(out), ld_out, rows,
                            columns);
   } else {
@@ -168,7 +169,7 @@ void copy(const void* in, void* out, Layout l, const Parallel& par, const Kernel
     *b = *a;
     return;
   }
-  if (l.dims[0].out == 1 && l.dims[0].in != 1 && l.dims[0].in != 0)
+  if (l.dims[0].out == 1 && l.dims[0].in != 1 && l.dims[0].in != 0)  // tuning: choice of path
     for (size_t d = 1; d < l.rank; ++d)
       if (l.dims[d].in == 1) {
         std::rotate(l.dims + 1, l.dims + d, l.dims + d + 1);
@@ -181,7 +182,7 @@ void copy(const void* in, void* out, Layout l, const Parallel& par, const Kernel
 
 void copy_strided(const void* in, std::span<const int64_t> in_strides, void* out, std::span<const int64_t> out_strides,
                   std::span<const int64_t> dims, size_t elem, const Parallel& par, const KernelTable& table) {
-  const bool typed = elem == 1 || elem == 2 || elem == 4 || elem == 8 || elem == 16;
+  const bool typed = elem == 1 || elem == 2 || elem == 4 || elem == 8 || elem == 16;  // tuning: choice of path
   const int64_t scale = typed ? 1 : static_cast<int64_t>(elem);
   Layout l;
   if (!typed) l.add({scale, 1, 1});

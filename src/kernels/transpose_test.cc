@@ -115,6 +115,12 @@ TEST(CopyStrided, RepeatsReversesAndSubregions) {
   });
 }
 
+TEST(Transpose, SixteenDims) {
+  std::vector<int64_t> dims(16, 2), perm(16);
+  std::iota(perm.rbegin(), perm.rend(), 0);
+  check(dims, perm, 1);
+}
+
 TEST(CopyStrided, TooManyDimsIsAnError) {
   std::vector<int64_t> dims(20, 2), perm(20);
   std::iota(perm.rbegin(), perm.rend(), 0);

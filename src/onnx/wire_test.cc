@@ -102,7 +102,38 @@ TEST(Utf8, AcceptsOnlyWellFormed) {
     EXPECT_FALSE(valid_utf8(bad)) << quote_name(bad);
 }
 
+/// By the definition: lead byte and length, then the code point's value.
+bool well_formed(std::string_view s) {
+  for (size_t i = 0; i < s.size();) {
+    const auto byte = [&](size_t k) -> uint32_t { return k < s.size() ? static_cast<unsigned char>(s[k]) : 0; };
+    const uint32_t lead = byte(i);
+    const size_t n = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
+    if (n == 0) return false;
+    uint32_t point = n == 1 ? lead : lead & (0x7fu >> n);
+    for (size_t k = 1; k < n; ++k) {
+      if (byte(i + k) >> 6 != 2) return false;
+      point = point << 6 | (byte(i + k) & 0x3f);
+    }
+    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (point < kLeast[n] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
+    i += n;
+  }
+  return true;
+}
+
+TEST(Utf8, AgreesWithTheDefinitionAtEveryBorder) {
+  const std::string_view borders =
+      "\x20\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xec\xed\xee\xef\xf0\xf1\xf3\xf4\xf5\xff";
+  std::vector<std::string> all{""};
+  for (size_t at = 0, end = 1, length = 1; length <= 4; ++length, at = end, end = all.size())
+    for (size_t i = at; i < end; ++i)
+      for (char c : borders) all.push_back(all[i] + c);
+  EXPECT_GT(all.size(), 300'000u);
+  for (const std::string& s : all) ASSERT_EQ(valid_utf8(s), well_formed(s)) << quote_name(s);
+}
+
 TEST(QuoteName, EscapesAndCuts) {
+  EXPECT_EQ(quote_name("\x1f \x7f~\xc3\xa9"), "\"\\x1f \\x7f~\xc3\xa9\"");
   EXPECT_EQ(quote_name("a\n\xff"), "\"a\\x0a\\xff\"");
   const std::string cut = quote_name(std::string(1000, 'x'));
   EXPECT_LT(cut.size(), 110u);

@@ -10,8 +10,7 @@ namespace {
 // Values at x .. x + W of a row of `width`; 0 outside it.
 TENON_INLINE F load_window(const float* row, int64_t x, int64_t width) {
 #if defined(__AVX512F__)
-  const int64_t lo = x < 0 ? (x < -W ? W : -x) : 0, hi = width - x < 0 ? 0 : width - x < W ? width - x : W;
-  const M mask = static_cast<M>(first(hi) & ~first(lo));
+  const M mask = static_cast<M>(first(lanes_of(width - x)) & ~first(lanes_of(-x)));
   return _mm512_maskz_loadu_ps(mask, row + x);
 #else
   float v[W];
@@ -71,7 +70,7 @@ void plane(const DepthwisePlane& d) {
   for (int64_t c = 0; c < d.out_w; c += W) {
     const int64_t x = c * S - d.pad_w, n = d.out_w - c;
     const int64_t reach = K + S * W - (S == 1 ? 1 : 0);  // a pair of vectors is loaded per pair of taps
-    if (x >= 0 && x + reach <= d.in_w)
+    if (x >= 0 && x + reach <= d.in_w)                   // tuning: choice of path
       strip<K, S, true>(d, c, n);
     else
       strip<K, S, false>(d, c, n);

@@ -33,7 +33,7 @@ void tile(const Int8Panel& g, int64_t row) {
   int32_t* const c = g.c + row * ldc;
   for (int i = 0; i < R; ++i)
     for (int j = 0; j < 4; ++j) {  // no early exit: it would force the accumulators into memory
-      const int64_t rest = n - j * W, lanes = rest < 0 ? 0 : rest < W ? rest : W;
+      const int64_t rest = n - j * W, lanes = lanes_of(rest);
       int32_t* p = c + i * ldc + j * W;
       store_i_n(p, add_c ? add(acc[i][j], load_i_n(p, lanes)) : acc[i][j], lanes);
     }
@@ -116,7 +116,7 @@ void pack_a(const uint8_t* a, int64_t row, int64_t col, int64_t m, int64_t k, ui
         d[p] = static_cast<Element>(v);
         sum += v;
       }
-    for (int64_t p = k; p % 4 != 0; ++p) d[p] = 0;
+    for (int64_t p = k; p % 4 != 0; ++p) d[p] = 0;  // tuning: B's padding is 0 as well
     sums[i] += sum;
   }
 }
@@ -124,8 +124,8 @@ void pack_a(const uint8_t* a, int64_t row, int64_t col, int64_t m, int64_t k, ui
 void pack_b(const uint8_t* b, int64_t row, int64_t col, int64_t k, int64_t n, uint8_t flip, int8_t* dst,
             int32_t* sums) {
   for (int64_t q = 0; q < k; q += 4, dst += kNr * 4) {
-    const int64_t depth = k - q < 4 ? k - q : 4;
-    if (depth < 4 || n < kNr) memset(dst, 0, kNr * 4);
+    const int64_t depth = smaller(k - q, 4);
+    if (depth < 4 || n < kNr) memset(dst, 0, kNr * 4);  // tuning: what is written below need not be cleared
     for (int64_t j = 0; j < n; ++j)
       for (int64_t t = 0; t < depth; ++t) {
         const int8_t v = static_cast<int8_t>(b[(q + t) * row + j * col] ^ flip);

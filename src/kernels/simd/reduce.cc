@@ -69,8 +69,7 @@ template <class Op>
 double fold(const float* x, int64_t n) {
   constexpr int64_t kBlock = 4096;
   double r = Op::kNeutral;
-  for (int64_t i = 0; i < n; i += kBlock)
-    r = join_doubles(r, fold_block<Op>(x + i, n - i < kBlock ? n - i : kBlock), Op{});
+  for (int64_t i = 0; i < n; i += kBlock) r = join_doubles(r, fold_block<Op>(x + i, smaller(n - i, kBlock)), Op{});
   return r;
 }
 
@@ -81,7 +80,7 @@ TENON_INLINE void fold_columns(const float* x, int64_t rows, int64_t stride, flo
   F total[kVectors];
   for (int v = 0; v < kVectors; ++v) total[v] = add ? load(out + v * W) : set(Op::kNeutral);
   for (int64_t r0 = 0; r0 < rows; r0 += kBlock) {
-    const int64_t r1 = rows - r0 < kBlock ? rows : r0 + kBlock;
+    const int64_t r1 = r0 + smaller(rows - r0, kBlock);
     F a[kVectors];
     for (int v = 0; v < kVectors; ++v) a[v] = set(Op::kNeutral);
     const float* p = x + r0 * stride;
@@ -102,7 +101,7 @@ void fold_rows(const float* x, int64_t rows, int64_t stride, int64_t n, float* o
   const int64_t c = n - j;
   F total = add ? load_n(out + j, c) : set(Op::kNeutral);
   for (int64_t r0 = 0; r0 < rows; r0 += kBlock) {
-    const int64_t r1 = rows - r0 < kBlock ? rows : r0 + kBlock;
+    const int64_t r1 = r0 + smaller(rows - r0, kBlock);
     F a = set(Op::kNeutral);
     for (int64_t r = r0; r < r1; ++r) a = Op::join(a, Op::map(load_n(x + r * stride + j, c)));
     total = Op::join(total, a);
@@ -180,7 +179,7 @@ int64_t arg_row(const float* x, int64_t n, bool max_of, bool last) {
   const float best = static_cast<float>(max_of ? fold<Max>(x, n) : fold<Min>(x, n));
   const bool nan = best != best;
   if (last && !nan) {
-    for (int64_t i = n - 1; i > 0; --i)
+    for (int64_t i = n - 1; i > 0; --i)  // tuning: 0 is what remains
       if (x[i] == best) return i;
     return 0;
   }
@@ -211,7 +210,7 @@ void arg_rows(const float* x, int64_t rows, int64_t stride, int64_t n, bool max_
     }
     int32_t index[W];
     store_i(index, at);
-    for (int64_t i = 0; i < W && i < c; ++i) out[j + i] = index[i];
+    for (int64_t i = 0, last = smaller(W, c); i < last; ++i) out[j + i] = index[i];
   }
 }
 

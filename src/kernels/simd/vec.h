@@ -378,6 +378,8 @@ TENON_INLINE F select_first(F a, F b, int64_t n) {
 #endif
 }
 TENON_INLINE int64_t whole(int64_t n) { return n & ~static_cast<int64_t>(W - 1); }
+TENON_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+TENON_INLINE int64_t lanes_of(int64_t n) { return n < 0 ? 0 : smaller(n, W); }
 TENON_INLINE F load_upto(const float* p, int64_t n) { return n >= W ? load(p) : load_n(p, n); }
 TENON_INLINE void store_upto(float* p, F v, int64_t n) {
   if (n >= W)

@@ -6,6 +6,7 @@
 
 #include "ops/infer.h"
 #include "ops/kernel.h"
+#include "ops/rows.h"
 
 namespace tenon::ops {
 
@@ -13,7 +14,6 @@ inline constexpr const char* kMl = "ai.onnx.ml";
 /// Element types of features: float, double, int64, int32.
 inline constexpr DTypeSet kFeatureSet = dtype_set({DType::kFloat, DType::kDouble, DType::kInt64, DType::kInt32});
 inline constexpr DTypeSet kLabelSet = dtype_set({DType::kString, DType::kInt64});
-inline constexpr DTypeSet kFloat32Set = dtype_bit(DType::kFloat);
 
 /// A feature matrix [rows, columns]; a 1-D tensor is one row.
 struct Features {

@@ -4,12 +4,10 @@
 
 #include "ops/map.h"
 #include "ops/op.h"
+#include "ops/rows.h"
 
 namespace tenon::ops {
 
-inline constexpr DTypeSet kHighFloatSet = dtype_set({DType::kFloat16, DType::kFloat, DType::kDouble});
-inline constexpr DTypeSet kWideSet =
-    dtype_set({DType::kInt32, DType::kInt64, DType::kUint32, DType::kUint64});  ///< ONNX's old choice of integers
 template <DTypeSet S>
 inline constexpr Port kX[] = {{"X", S}};
 template <DTypeSet S>
@@ -32,8 +30,8 @@ inline constexpr AttrDef kLegacy6[] = {optional_attr("axis", AttrKind::kInt), in
 struct UnaryPorts {
   std::span<const Port> old_in, old_out, in, out;
 };
-inline constexpr UnaryPorts kPortsXY{kX<kHighFloatSet>, kY<kHighFloatSet>, kX<kFloatSet>, kY<kFloatSet>};
-inline constexpr UnaryPorts kPortsInputOutput{kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kInput<kFloatSet>,
+inline constexpr UnaryPorts kPortsXY{kX<kOldFloatSet>, kY<kOldFloatSet>, kX<kFloatSet>, kY<kFloatSet>};
+inline constexpr UnaryPorts kPortsInputOutput{kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kInput<kFloatSet>,
                                               kOutput<kFloatSet>};
 using MakeKernel = std::unique_ptr<const Kernel> (*)(const NodeInfo&);
 
@@ -54,17 +52,6 @@ constexpr std::array<OpDef, 3> unary_1_6(const char* name, int third, const Unar
   return {unary_row_of(name, 1, 5, p.old_in, p.old_out, make, attrs1),
           unary_row_of(name, 6, third - 1, p.old_in, p.old_out, make, attrs),
           unary_row_of(name, third, 0, p.in, p.out, make, attrs)};
-}
-
-template <size_t... N>
-constexpr auto join_rows(const std::array<OpDef, N>&... parts) {
-  std::array<OpDef, (N + ... + 0)> out{};
-  size_t at = 0;
-  const auto take = [&](const auto& rows) {
-    for (const OpDef& r : rows) out[at++] = r;
-  };
-  (take(parts), ...);
-  return out;
 }
 
 }  // namespace tenon::ops

@@ -1,4 +1,4 @@
-// Shared by ops that move elements without looking at them: type sets, element sizes, strided copies, packed types.
+// Shared by ops that move elements without looking at them: element sizes, strided copies, packed types.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -10,23 +10,9 @@
 #include "ops/infer.h"
 #include "ops/kernel.h"
 #include "ops/op.h"
+#include "ops/rows.h"
 
 namespace tenon::ops {
-
-// Tensor element types by the ONNX IR version that brought the last of them.
-inline constexpr DTypeSet kIr3Set =
-    dtype_set({DType::kFloat, DType::kDouble, DType::kFloat16}) | kIntSet | kBoolSet | kStringSet | kComplexSet;
-inline constexpr DTypeSet kIr4Set = kIr3Set | dtype_bit(DType::kBFloat16);
-inline constexpr DTypeSet kIr9Set =
-    kIr4Set | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ});
-inline constexpr DTypeSet kIr10Set = kIr9Set | dtype_set({DType::kUint4, DType::kInt4});
-inline constexpr DTypeSet kIr11Set = kIr10Set | dtype_bit(DType::kFloat4E2M1);
-inline constexpr DTypeSet kIr12Set = kIr11Set | dtype_bit(DType::kFloat8E8M0);
-inline constexpr DTypeSet kIr13Set = kIr12Set | dtype_set({DType::kUint2, DType::kInt2});
-/// The three float types of opset 1, and all types that numbers had before bfloat16.
-inline constexpr DTypeSet kOldFloatSet = dtype_set({DType::kFloat, DType::kDouble, DType::kFloat16});
-inline constexpr DTypeSet kOldNumericSet = kOldFloatSet | kIntSet;
-inline constexpr DTypeSet kInt64Set = dtype_bit(DType::kInt64);
 
 /// An element of 16 bytes with the alignment of complex128.
 struct Bytes16 {

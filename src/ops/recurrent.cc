@@ -1,5 +1,6 @@
 // Recurrent layers: activations, attributes, inference.
 #include "ops/recurrent.h"
+#include "ops/rows.h"
 
 #include <cctype>
 

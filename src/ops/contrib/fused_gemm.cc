@@ -29,7 +29,7 @@ std::unique_ptr<const ops::Kernel> make_kernel(const NodeInfo& info) {
   return std::make_unique<const gemm::Kernel>(info, read_epilogue(info.attrs));
 }
 
-constexpr DTypeSet kSet = kOldFloatSet | dtype_set({DType::kInt32, DType::kInt64, DType::kUint32, DType::kUint64});
+constexpr DTypeSet kSet = kOldFloatSet | kWideSet;
 constexpr Port kIn[] = {{"A", kSet}, {"B", kSet}, {"C", kSet, "T", PortUse::kOptional}}, kOut[] = {{"Y", kSet}};
 constexpr AttrDef kAttrs[] = {optional_attr("activation", AttrKind::kString),
                               optional_attr("activation_alpha", AttrKind::kFloat),

@@ -17,26 +17,18 @@ void infer(InferContext& c) {
 
 constexpr AttrDef kAttrs[] = {required_attr("then_branch", AttrKind::kGraph),
                               required_attr("else_branch", AttrKind::kGraph)};
-constexpr Port kIn[] = {{"cond", kBoolSet, "B"}};
-template <DTypeSet T, uint8_t K>
-constexpr Port kOut[] = {{"outputs", T, "V", PortUse::kVariadic, K, true}};
-template <DTypeSet T, uint8_t K>
-constexpr OpDef row(int since, int until) {
-  return {.name = "If",
-          .since = since,
-          .until = until,
-          .inputs = kIn,
-          .outputs = kOut<T, K>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .lowering = Lowering::kIf};
-}
-constexpr uint8_t kSeq = kTensors | kSequences, kOpt = kSeq | kOptionals;
-constexpr OpDef kOps[] = {
-    row<kIr3Set, kTensors>(1, 10), row<kIr3Set, kTensors>(11, 12), row<kIr3Set, kSeq>(13, 15),
-    row<kIr4Set, kOpt>(16, 18),    row<kIr9Set, kOpt>(19, 20),     row<kIr10Set, kOpt>(21, 22),
-    row<kIr11Set, kOpt>(23, 23),   row<kIr12Set, kOpt>(24, 24),    row<kIr13Set, kOpt>(25, 0),
+template <DTypeSet T, uint8_t K = kTensors | kSequences | kOptionals>
+struct PortsOf {
+  static constexpr Port kIn[] = {{"cond", kBoolSet, "B"}};
+  static constexpr Port kOut[] = {{"outputs", T, "V", PortUse::kVariadic, K, true}};
 };
+template <DTypeSet T>
+using Ports = PortsOf<T>;
+constexpr OpDef kRow = {.name = "If", .attrs = kAttrs, .infer = infer, .lowering = Lowering::kIf};
+constexpr auto kOps = join_rows(
+    std::array{row_of<PortsOf<kIr3Set, kTensors>>(kRow, 1, 10), row_of<PortsOf<kIr3Set, kTensors>>(kRow, 11, 12),
+               row_of<PortsOf<kIr3Set, kTensors | kSequences>>(kRow, 13, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
+    rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -103,41 +103,24 @@ constexpr AttrDef kAttrs9[] = {required_attr("body", AttrKind::kGraph),
                                optional_attr("scan_input_directions", AttrKind::kInts),
                                optional_attr("scan_output_axes", AttrKind::kInts),
                                optional_attr("scan_output_directions", AttrKind::kInts)};
-constexpr Port kIn8[] = {{"sequence_lens", kInt64Set, "I", PortUse::kOptional},
-                         {"initial_state_and_scan_inputs", kIr3Set, "V", PortUse::kVariadic, kTensors, true}};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"initial_state_and_scan_inputs", T, "V", PortUse::kVariadic, kTensors, true}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"final_state_and_scan_outputs", T, "V", PortUse::kVariadic, kTensors, true}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Scan",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs9,
-          .infer = infer,
-          .lowering = Lowering::kScan};
-}
-constexpr OpDef kOps[] = {
-    {.name = "Scan",
-     .since = 8,
-     .until = 8,
-     .inputs = kIn8,
-     .outputs = kOut<kIr3Set>,
-     .attrs = kAttrs8,
-     .infer = infer_batched,
-     .lowering = Lowering::kScan},
-    row<kIr3Set>(9, 10),
-    row<kIr3Set>(11, 15),
-    row<kIr4Set>(16, 18),
-    row<kIr9Set>(19, 20),
-    row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23),
-    row<kIr12Set>(24, 24),
-    row<kIr13Set>(25, 0),
+struct Ports {
+  static constexpr Port kIn[] = {{"initial_state_and_scan_inputs", T, "V", PortUse::kVariadic, kTensors, true}};
+  static constexpr Port kOut[] = {{"final_state_and_scan_outputs", T, "V", PortUse::kVariadic, kTensors, true}};
 };
+constexpr Port kIn8[] = {{"sequence_lens", kInt64Set, "I", PortUse::kOptional}, Ports<kIr3Set>::kIn[0]};
+constexpr OpDef kRow8 = {.name = "Scan",
+                         .since = 8,
+                         .until = 8,
+                         .inputs = kIn8,
+                         .outputs = Ports<kIr3Set>::kOut,
+                         .attrs = kAttrs8,
+                         .infer = infer_batched,
+                         .lowering = Lowering::kScan};
+constexpr OpDef kRow = {.name = "Scan", .attrs = kAttrs9, .infer = infer, .lowering = Lowering::kScan};
+constexpr auto kOps = join_rows(std::array{kRow8, row_of<Ports<kIr3Set>>(kRow, 9, 10),
+                                           row_of<Ports<kIr3Set>>(kRow, 11, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
+                                rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

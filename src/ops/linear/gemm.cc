@@ -124,7 +124,7 @@ void Kernel::run_f32(KernelContext& c, const Sizes& s) const {
 }
 
 namespace {
-constexpr DTypeSet kSet9 = kOldFloatSet | dtype_set({DType::kInt32, DType::kInt64, DType::kUint32, DType::kUint64});
+constexpr DTypeSet kSet9 = kOldFloatSet | kWideSet;
 constexpr DTypeSet kSet13 = kSet9 | kFloatSet;
 constexpr Port kIn1[] = {{"A", kOldFloatSet}, {"B", kOldFloatSet}, {"C", kOldFloatSet}};
 constexpr Port kIn9[] = {{"A", kSet9}, {"B", kSet9}, {"C", kSet9}};

@@ -164,7 +164,7 @@ void Product::run(KernelContext& c, const kernels::Epilogue& epilogue) const {
 }
 
 namespace {
-constexpr DTypeSet kSet9 = kOldFloatSet | dtype_set({DType::kInt32, DType::kInt64, DType::kUint32, DType::kUint64});
+constexpr DTypeSet kSet9 = kOldFloatSet | kWideSet;
 constexpr Port kIn1[] = {{"A", kOldFloatSet}, {"B", kOldFloatSet}}, kOut1[] = {{"Y", kOldFloatSet}};
 constexpr Port kIn9[] = {{"A", kSet9}, {"B", kSet9}}, kOut9[] = {{"Y", kSet9}};
 constexpr Port kIn13[] = {{"A", kSet9 | kFloatSet}, {"B", kSet9 | kFloatSet}}, kOut13[] = {{"Y", kSet9 | kFloatSet}};

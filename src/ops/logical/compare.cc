@@ -46,7 +46,7 @@ void infer_op(InferContext& c) {
   derive_binary(c, F::kDerive);
 }
 
-constexpr DTypeSet kSet9 = kHighFloatSet | kIntSet, kEqual1 = kBoolSet | kIndexSet, kEqual11 = kSet9 | kBoolSet,
+constexpr DTypeSet kSet9 = kOldFloatSet | kIntSet, kEqual1 = kBoolSet | kIndexSet, kEqual11 = kSet9 | kBoolSet,
                    kEqual13 = kNumericSet | kBoolSet, kEqual19 = kEqual13 | kStringSet;
 constexpr OpDef row(const char* name, int since, int until, std::span<const Port> in, void (*infer)(InferContext&),
                     MakeKernel make) {
@@ -65,7 +65,7 @@ constexpr OpDef row(const char* name, int since, int until, std::span<const Port
 template <class F>
 constexpr std::array<OpDef, 4> ordered_rows(const char* name) {
   constexpr MakeKernel make = make_op<F, NumericTypes>;
-  return {row(name, 1, 6, kAB<kHighFloatSet>, infer_old, make), row(name, 7, 8, kAB<kHighFloatSet>, infer_op<F>, make),
+  return {row(name, 1, 6, kAB<kOldFloatSet>, infer_old, make), row(name, 7, 8, kAB<kOldFloatSet>, infer_op<F>, make),
           row(name, 9, 12, kAB<kSet9>, infer_op<F>, make), row(name, 13, 0, kAB<kNumericSet>, infer_op<F>, make)};
 }
 template <class F>

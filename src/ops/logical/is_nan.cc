@@ -94,15 +94,13 @@ std::unique_ptr<const Kernel> make_is_inf(const NodeInfo& n) {
 
 void infer(InferContext& c) { infer_like(c, DType::kBool); }
 
-constexpr DTypeSet kFloat8 = dtype_set(
-                       {DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ}),
-                   kSet20 = kFloatSet | kFloat8;
+constexpr DTypeSet kFloat8 = kFloat8Set, kSet20 = kFloatSet | kFloat8;
 template <DTypeSet S>
 constexpr Port kIn[] = {{"X", S, "T1"}};
 constexpr Port kOut[] = {{"Y", kBoolSet, "T2"}};
 constexpr AttrDef kDetect[] = {int_attr("detect_negative", 1), int_attr("detect_positive", 1)};
 constexpr OpDef kOps[] = {
-    {"IsNaN", "", 9, 12, kIn<kHighFloatSet>, kOut, {}, infer, make_is_nan},
+    {"IsNaN", "", 9, 12, kIn<kOldFloatSet>, kOut, {}, infer, make_is_nan},
     {"IsNaN", "", 13, 19, kIn<kFloatSet>, kOut, {}, infer, make_is_nan},
     {"IsNaN", "", 20, 0, kIn<kSet20>, kOut, {}, infer, make_is_nan},
     {"IsInf", "", 10, 19, kIn<RealFloats::set>, kOut, kDetect, infer, make_is_inf},

@@ -100,7 +100,7 @@ void infer(InferContext& c) {
   c.set_ints(0, std::move(out));
 }
 
-constexpr DTypeSet kSet9 = kHighFloatSet | kIntSet | kBoolSet | kStringSet | kComplexSet,
+constexpr DTypeSet kSet9 = kOldFloatSet | kIntSet | kBoolSet | kStringSet | kComplexSet,
                    kSet16 = kSet9 | dtype_bit(DType::kBFloat16);
 template <DTypeSet S>
 constexpr Port kIn[] = {{"condition", kBoolSet, "B"}, {"X", S}, {"Y", S}};

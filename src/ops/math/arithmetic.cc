@@ -37,10 +37,10 @@ void infer_op(InferContext& c) {
   derive_binary(c, [](Symbols& s, int64_t a, int64_t b) { return (s.*op)(a, b); });
 }
 
-constexpr DTypeSet kSet6 = kHighFloatSet | kWideSet, kSet13 = kFloatSet | kWideSet;
+constexpr DTypeSet kSet6 = kOldFloatSet | kWideSet, kSet13 = kFloatSet | kWideSet;
 constexpr std::array<OpDef, 5> rows(const char* name, void (*infer)(InferContext&), MakeKernel make) {
   constexpr auto kKernel = Lowering::kKernel;
-  return {{{name, "", 1, 5, kAB<kHighFloatSet>, kC<kHighFloatSet>, kLegacy1, infer_old, make, kKernel, 3},
+  return {{{name, "", 1, 5, kAB<kOldFloatSet>, kC<kOldFloatSet>, kLegacy1, infer_old, make, kKernel, 3},
            {name, "", 6, 6, kAB<kSet6>, kC<kSet6>, kLegacy6, infer_old, make, kKernel, 3},
            {name, "", 7, 12, kAB<kSet6>, kC<kSet6>, {}, infer, make, kKernel, 3},
            {name, "", 13, 13, kAB<kSet13>, kC<kSet13>, {}, infer, make, kKernel, 3},

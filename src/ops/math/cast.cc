@@ -4,6 +4,7 @@
 #include "ops/convert.h"
 #include "ops/map.h"
 #include "ops/op.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::cast {
 namespace {
@@ -63,9 +64,7 @@ void infer_like_target(InferContext& c) { convert_to(c, c.dtype(1)); }
 
 constexpr DTypeSet kSet1 = dtype_set({DType::kFloat16, DType::kFloat, DType::kDouble, DType::kBool}) | kIntSet,
                    kSet9 = kSet1 | kStringSet, kSet13 = kSet9 | dtype_bit(DType::kBFloat16),
-                   kSet19 = kSet13 | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                                                DType::kFloat8E5M2FNUZ}),
-                   kSet21 = kSet19 | dtype_set({DType::kInt4, DType::kUint4}),
+                   kSet19 = kSet13 | kFloat8Set, kSet21 = kSet19 | dtype_set({DType::kInt4, DType::kUint4}),
                    kSet23 = kSet21 | dtype_bit(DType::kFloat4E2M1), kSet24 = kSet23 | dtype_bit(DType::kFloat8E8M0),
                    kSet25 = kSet24 | dtype_set({DType::kInt2, DType::kUint2}),
                    kSet28 = kSet25 | dtype_set({DType::kFloat6E2M3, DType::kFloat6E3M2});

@@ -79,7 +79,7 @@ void infer(InferContext& c) {
   }
 }
 
-constexpr DTypeSet kSet12 = kHighFloatSet | kIntSet;
+constexpr DTypeSet kSet12 = kOldFloatSet | kIntSet;
 template <DTypeSet S>
 constexpr Port kBounds[] = {{"input", S}, {"min", S, "T", PortUse::kOptional}, {"max", S, "T", PortUse::kOptional}};
 constexpr AttrDef kAttrs1[] = {optional_attr("consumed_inputs", AttrKind::kInts),
@@ -88,9 +88,9 @@ constexpr double kFloatMax = std::numeric_limits<float>::max();
 constexpr AttrDef kAttrs6[] = {float_attr("max", kFloatMax), float_attr("min", -kFloatMax)};
 constexpr auto kKernel = Lowering::kKernel;
 constexpr OpDef kOps[] = {
-    {"Clip", "", 1, 5, kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kAttrs1, infer, make<Clip>, kKernel, 1},
-    {"Clip", "", 6, 10, kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kAttrs6, infer, make<Clip>, kKernel, 1},
-    {"Clip", "", 11, 11, kBounds<kHighFloatSet>, kOutput<kHighFloatSet>, {}, infer, make<Clip>, kKernel, 1},
+    {"Clip", "", 1, 5, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kAttrs1, infer, make<Clip>, kKernel, 1},
+    {"Clip", "", 6, 10, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kAttrs6, infer, make<Clip>, kKernel, 1},
+    {"Clip", "", 11, 11, kBounds<kOldFloatSet>, kOutput<kOldFloatSet>, {}, infer, make<Clip>, kKernel, 1},
     {"Clip", "", 12, 12, kBounds<kSet12>, kOutput<kSet12>, {}, infer, make<Clip>, kKernel, 1},
     {"Clip", "", 13, 0, kBounds<kNumericSet>, kOutput<kNumericSet>, {}, infer, make<Clip>, kKernel, 1},
 };

@@ -80,11 +80,11 @@ void infer_mod(InferContext& c) {
   derive_binary(c, fmod ? &trunc_mod : &floor_mod);
 }
 
-constexpr DTypeSet kSet6 = kHighFloatSet | kWideSet, kSet13 = kFloatSet | kWideSet, kMod10 = kHighFloatSet | kIntSet;
+constexpr DTypeSet kSet6 = kOldFloatSet | kWideSet, kSet13 = kFloatSet | kWideSet, kMod10 = kOldFloatSet | kIntSet;
 constexpr AttrDef kFmod[] = {int_attr("fmod", 0)};
 constexpr auto kKernel = Lowering::kKernel;
 constexpr OpDef kOps[] = {
-    {"Div", "", 1, 5, kAB<kHighFloatSet>, kC<kHighFloatSet>, kLegacy1, infer_old, make_div, kKernel, 3},
+    {"Div", "", 1, 5, kAB<kOldFloatSet>, kC<kOldFloatSet>, kLegacy1, infer_old, make_div, kKernel, 3},
     {"Div", "", 6, 6, kAB<kSet6>, kC<kSet6>, kLegacy6, infer_old, make_div, kKernel, 3},
     {"Div", "", 7, 12, kAB<kSet6>, kC<kSet6>, {}, infer_div, make_div, kKernel, 3},
     {"Div", "", 13, 13, kAB<kSet13>, kC<kSet13>, {}, infer_div, make_div, kKernel, 3},

@@ -6,6 +6,7 @@
 #include "ops/infer.h"
 #include "ops/op.h"
 #include "ops/random_numbers.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::dropout {
 namespace {
@@ -60,9 +61,7 @@ void infer(InferContext& c) {
       fail("{} must be a scalar", i == 1 ? "ratio" : "training_mode");
 }
 
-constexpr DTypeSet kHigh = dtype_set({DType::kFloat16, DType::kFloat, DType::kDouble}),
-                   kSet22 = kFloatSet | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                                                   DType::kFloat8E5M2FNUZ});
+constexpr DTypeSet kHigh = dtype_set({DType::kFloat16, DType::kFloat, DType::kDouble}), kSet22 = kFloatSet | kFloat8Set;
 constexpr Port kIn1[] = {{"data", kHigh}};
 constexpr Port kOut1[] = {{"output", kHigh}, {"mask", kHigh, "T", PortUse::kOptional}};
 constexpr Port kOut10[] = {{"output", kHigh}, {"mask", kBoolSet, "T1", PortUse::kOptional}};

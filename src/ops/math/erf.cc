@@ -16,7 +16,7 @@ std::unique_ptr<const Kernel> make_op(const NodeInfo& n) {
   return make_unary<Join<TypeList<double>, IntTypes>, Erf>(n, 3, kernels::Unary::kErf);
 }
 
-constexpr DTypeSet kSet9 = kHighFloatSet | kIntSet;
+constexpr DTypeSet kSet9 = kOldFloatSet | kIntSet;
 constexpr OpDef kOps[] = {
     unary_row_of("Erf", 9, 12, kInput<kSet9>, kOutput<kSet9>, make_op),
     unary_row_of("Erf", 13, 0, kInput<kFloatSet>, kOutput<kFloatSet>, make_op),

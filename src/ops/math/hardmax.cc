@@ -65,8 +65,8 @@ constexpr AttrDef kOldAxis[] = {int_attr("axis", 1)};
 constexpr AttrDef kAxis[] = {int_attr("axis", -1)};
 constexpr auto kKernel = Lowering::kKernel;
 constexpr OpDef kOps[] = {
-    {"Hardmax", "", 1, 10, kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kOldAxis, infer, make<Hardmax>, kKernel, 1},
-    {"Hardmax", "", 11, 12, kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kOldAxis, infer, make<Hardmax>, kKernel, 1},
+    {"Hardmax", "", 1, 10, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, make<Hardmax>, kKernel, 1},
+    {"Hardmax", "", 11, 12, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, make<Hardmax>, kKernel, 1},
     {"Hardmax", "", 13, 0, kInput<kFloatSet>, kOutput<kFloatSet>, kAxis, infer, make<Hardmax>, kKernel, 1},
 };
 

@@ -118,13 +118,13 @@ std::unique_ptr<const Kernel> make_op(const NodeInfo& n) {
 
 void infer_old(InferContext& c) { infer_legacy(c, c.dtype(0)); }
 
-constexpr DTypeSet kBase12 = kHighFloatSet | kIndexSet, kBase13 = kFloatSet | kIndexSet,
-                   kPower12 = kHighFloatSet | kIntSet;
-constexpr Port kOldIn[] = {{"X", kHighFloatSet}, {"Y", kHighFloatSet}};
+constexpr DTypeSet kBase12 = kOldFloatSet | kIndexSet, kBase13 = kFloatSet | kIndexSet,
+                   kPower12 = kOldFloatSet | kIntSet;
+constexpr Port kOldIn[] = {{"X", kOldFloatSet}, {"Y", kOldFloatSet}};
 constexpr Port kIn12[] = {{"X", kBase12}, {"Y", kPower12, "T1"}};
 constexpr Port kIn13[] = {{"X", kBase13}, {"Y", kPower12, "T1"}};
 constexpr Port kIn15[] = {{"X", kBase13}, {"Y", kNumericSet, "T1"}};
-constexpr Port kOldOut[] = {{"Z", kHighFloatSet}};
+constexpr Port kOldOut[] = {{"Z", kOldFloatSet}};
 constexpr Port kOut12[] = {{"Z", kBase12}};
 constexpr Port kOut13[] = {{"Z", kBase13}};
 constexpr OpDef kOps[] = {

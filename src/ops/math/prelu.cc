@@ -38,14 +38,14 @@ void infer(InferContext& c) {
   fail("slope has dims {}, which do not broadcast to X's {}", c.sym.to_string(slope), c.sym.to_string(x));
 }
 
-constexpr DTypeSet kSet9 = kHighFloatSet | kWideSet, kSet16 = kFloatSet | kWideSet;
+constexpr DTypeSet kSet9 = kOldFloatSet | kWideSet, kSet16 = kFloatSet | kWideSet;
 template <DTypeSet S>
 constexpr Port kIn[] = {{"X", S}, {"slope", S}};
 constexpr auto kKernel = Lowering::kKernel;
 constexpr OpDef kOps[] = {
-    {"PRelu", "", 1, 5, kIn<kHighFloatSet>, kY<kHighFloatSet>, kConsumed, infer, make_op, kKernel, 1},
-    {"PRelu", "", 6, 6, kIn<kHighFloatSet>, kY<kHighFloatSet>, {}, infer, make_op, kKernel, 1},
-    {"PRelu", "", 7, 8, kIn<kHighFloatSet>, kY<kHighFloatSet>, {}, infer, make_op, kKernel, 1},
+    {"PRelu", "", 1, 5, kIn<kOldFloatSet>, kY<kOldFloatSet>, kConsumed, infer, make_op, kKernel, 1},
+    {"PRelu", "", 6, 6, kIn<kOldFloatSet>, kY<kOldFloatSet>, {}, infer, make_op, kKernel, 1},
+    {"PRelu", "", 7, 8, kIn<kOldFloatSet>, kY<kOldFloatSet>, {}, infer, make_op, kKernel, 1},
     {"PRelu", "", 9, 15, kIn<kSet9>, kY<kSet9>, {}, infer, make_op, kKernel, 1},
     {"PRelu", "", 16, 0, kIn<kSet16>, kY<kSet16>, {}, infer, make_op, kKernel, 1},
 };

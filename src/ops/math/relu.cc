@@ -40,8 +40,8 @@ constexpr AttrDef kLeaky1[] = {float_attr("alpha", 0.01f), optional_attr("consum
 constexpr AttrDef kLeaky[] = {float_attr("alpha", 0.01f)};
 constexpr AttrDef kThreshold[] = {float_attr("alpha", 1)};
 constexpr std::array<OpDef, 4> kRelu = {
-    unary_row_of("Relu", 1, 5, kX<kHighFloatSet>, kY<kHighFloatSet>, make_relu, kConsumed),
-    unary_row_of("Relu", 6, 12, kX<kHighFloatSet>, kY<kHighFloatSet>, make_relu),
+    unary_row_of("Relu", 1, 5, kX<kOldFloatSet>, kY<kOldFloatSet>, make_relu, kConsumed),
+    unary_row_of("Relu", 6, 12, kX<kOldFloatSet>, kY<kOldFloatSet>, make_relu),
     unary_row_of("Relu", 13, 13, kX<kFloatSet>, kY<kFloatSet>, make_relu),
     unary_row_of("Relu", 14, 0, kX<kRelu14>, kY<kRelu14>, make_relu)};
 constexpr auto kOps = join_rows(kRelu, unary_1_6("LeakyRelu", 16, kPortsXY, make_leaky, kLeaky1, kLeaky),

@@ -19,7 +19,7 @@ std::unique_ptr<const Kernel> make_op(const NodeInfo& n) {
   return make_unary<NumericTypes, Shrink>(n, 1, n.attrs.get_float("lambd", 0.5f), n.attrs.get_float("bias", 0));
 }
 
-constexpr DTypeSet kSet = kHighFloatSet | kIntSet;
+constexpr DTypeSet kSet = kOldFloatSet | kIntSet;
 constexpr AttrDef kAttrs[] = {float_attr("bias", 0), float_attr("lambd", 0.5)};
 constexpr OpDef kOps[] = {unary_row_of("Shrink", 9, 0, kInput<kSet>, kOutput<kSet>, make_op, kAttrs)};
 

@@ -66,14 +66,14 @@ void infer_sign(InferContext& c) {
   });
 }
 
-constexpr DTypeSet kNeg6 = kHighFloatSet | SignedInts::set, kNeg13 = kFloatSet | SignedInts::set,
-                   kAbs6 = kHighFloatSet | kIntSet;
+constexpr DTypeSet kNeg6 = kOldFloatSet | SignedInts::set, kNeg13 = kFloatSet | SignedInts::set,
+                   kAbs6 = kOldFloatSet | kIntSet;
 constexpr auto kKernel = Lowering::kKernel;
 constexpr OpDef kOps[] = {
-    {"Neg", "", 1, 5, kX<kHighFloatSet>, kY<kHighFloatSet>, kConsumed, infer_neg, kNeg, kKernel, 1},
+    {"Neg", "", 1, 5, kX<kOldFloatSet>, kY<kOldFloatSet>, kConsumed, infer_neg, kNeg, kKernel, 1},
     {"Neg", "", 6, 12, kX<kNeg6>, kY<kNeg6>, {}, infer_neg, kNeg, kKernel, 1},
     {"Neg", "", 13, 0, kX<kNeg13>, kY<kNeg13>, {}, infer_neg, kNeg, kKernel, 1},
-    {"Abs", "", 1, 5, kX<kHighFloatSet>, kY<kHighFloatSet>, kConsumed, infer_abs, kAbs, kKernel, 1},
+    {"Abs", "", 1, 5, kX<kOldFloatSet>, kY<kOldFloatSet>, kConsumed, infer_abs, kAbs, kKernel, 1},
     {"Abs", "", 6, 12, kX<kAbs6>, kY<kAbs6>, {}, infer_abs, kAbs, kKernel, 1},
     {"Abs", "", 13, 0, kX<kNumericSet>, kY<kNumericSet>, {}, infer_abs, kAbs, kKernel, 1},
     {"Sign", "", 9, 12, kInput<kAbs6>, kOutput<kAbs6>, {}, infer_sign, kSign, kKernel, 1},

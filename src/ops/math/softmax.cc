@@ -69,8 +69,8 @@ template <bool kLog>
 constexpr std::array<OpDef, 3> rows(const char* name) {
   constexpr auto kKernel = Lowering::kKernel;
   constexpr MakeKernel kMake = make<Softmax<kLog>>;
-  return {{{name, "", 1, 10, kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
-           {name, "", 11, 12, kInput<kHighFloatSet>, kOutput<kHighFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
+  return {{{name, "", 1, 10, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
+           {name, "", 11, 12, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
            {name, "", 13, 0, kInput<kFloatSet>, kOutput<kFloatSet>, kAxis, infer, kMake, kKernel, 1}}};
 }
 constexpr auto kOps = join_rows(rows<false>("Softmax"), rows<true>("LogSoftmax"));

@@ -89,7 +89,7 @@ void infer_op(InferContext& c) {
   if (out) c.set_ints(0, std::move(*out));
 }
 
-constexpr DTypeSet kSet12 = kHighFloatSet | kIntSet;
+constexpr DTypeSet kSet12 = kOldFloatSet | kIntSet;
 template <DTypeSet S>
 constexpr Port kData[] = {{"data_0", S, "T", PortUse::kVariadic}};
 template <DTypeSet S>
@@ -119,7 +119,7 @@ constexpr auto kMaxInfer = infer_op<&Symbols::max>;
 constexpr auto kMinInfer = infer_op<&Symbols::min>;
 constexpr MakeKernel kMakeMax = make_op<Max, kernels::Binary::kMax>, kMakeMin = make_op<Min, kernels::Binary::kMin>,
                      kMakeSum = make_op<Sum, kernels::Binary::kAdd>;
-constexpr DTypeSet kF = kHighFloatSet;
+constexpr DTypeSet kF = kOldFloatSet;
 constexpr OpDef kOps[] = {
     row("Max", 1, 5, kData<kF>, kMax<kF>, kMaxInfer, kMakeMax),
     row("Max", 6, 7, kData<kF>, kMax<kF>, kMaxInfer, kMakeMax),

@@ -1,6 +1,7 @@
 // ConvInteger: convolution of 8-bit integers with zero points, in int32.
 #include "ops/integer_conv.h"
 #include "ops/op.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::conv_integer {
 namespace {
@@ -20,11 +21,10 @@ class ConvInteger final : public Kernel {
 
 void infer(InferContext& c) { infer_integer_conv(c, kAt, DType::kInt32); }
 
-constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8});
-constexpr Port kIn[] = {{"x", kBytes, "T1"},
-                        {"w", kBytes, "T2"},
-                        {"x_zero_point", kBytes, "T1", PortUse::kOptional},
-                        {"w_zero_point", kBytes, "T2", PortUse::kOptional}};
+constexpr Port kIn[] = {{"x", kByteSet, "T1"},
+                        {"w", kByteSet, "T2"},
+                        {"x_zero_point", kByteSet, "T1", PortUse::kOptional},
+                        {"w_zero_point", kByteSet, "T2", PortUse::kOptional}};
 constexpr Port kOut[] = {{"y", dtype_bit(DType::kInt32), "T3"}};
 constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
                               optional_attr("dilations", AttrKind::kInts),

@@ -4,6 +4,7 @@
 #include "ops/convert.h"
 #include "ops/op.h"
 #include "ops/quantization.h"
+#include "ops/rows.h"
 #include "ops/staging.h"
 
 namespace tenon::ops::dequantize_linear {
@@ -65,9 +66,7 @@ void infer(InferContext& c) {
   c.set_type(0, std::move(t));
 }
 
-constexpr DTypeSet kFloatBit = dtype_bit(DType::kFloat), kX10 = dtype_set({DType::kInt8, DType::kUint8, DType::kInt32}),
-                   kX19 = kX10 | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                                            DType::kFloat8E5M2FNUZ}),
+constexpr DTypeSet kX10 = dtype_set({DType::kInt8, DType::kUint8, DType::kInt32}), kX19 = kX10 | kFloat8Set,
                    kX21 = kX19 | dtype_set({DType::kInt16, DType::kUint16, DType::kInt4, DType::kUint4}),
                    kX23 = kX21 | dtype_bit(DType::kFloat4E2M1), kX25 = kX23 | dtype_set({DType::kInt2, DType::kUint2}),
                    kX28 = kX25 | dtype_set({DType::kFloat6E2M3, DType::kFloat6E3M2}),
@@ -76,8 +75,8 @@ constexpr DTypeSet kFloatBit = dtype_bit(DType::kFloat), kX10 = dtype_set({DType
                    kMicrosoft = kX10 | dtype_set({DType::kInt16, DType::kUint16, DType::kInt4, DType::kUint4}),
                    kMicrosoftFloat = dtype_set({DType::kFloat16, DType::kFloat});
 
-constexpr Port kIn10[] = {{"x", kX10}, {"x_scale", kFloatBit, ""}, {"x_zero_point", kX10, "T", PortUse::kOptional}};
-constexpr Port kOut10[] = {{"y", kFloatBit, ""}};
+constexpr Port kIn10[] = {{"x", kX10}, {"x_scale", kFloat32Set, ""}, {"x_zero_point", kX10, "T", PortUse::kOptional}};
+constexpr Port kOut10[] = {{"y", kFloat32Set, ""}};
 template <DTypeSet X, DTypeSet S>
 constexpr Port kIn[] = {{"x", X, "T1"}, {"x_scale", S, "T2"}, {"x_zero_point", X, "T1", PortUse::kOptional}};
 constexpr Port kOut19[] = {{"y", kY19, "T2"}};

@@ -1,6 +1,7 @@
 // MatMulInteger: Y = (A - a_zero_point) (B - b_zero_point) in int32.
 #include "ops/integer_product.h"
 #include "ops/op.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::matmul_integer {
 namespace {
@@ -20,11 +21,10 @@ class MatMulInteger final : public Kernel {
 
 void infer(InferContext& c) { infer_integer_product(c, kAt, DType::kInt32); }
 
-constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8});
-constexpr Port kIn[] = {{"A", kBytes, "T1"},
-                        {"B", kBytes, "T2"},
-                        {"a_zero_point", kBytes, "T1", PortUse::kOptional},
-                        {"b_zero_point", kBytes, "T2", PortUse::kOptional}};
+constexpr Port kIn[] = {{"A", kByteSet, "T1"},
+                        {"B", kByteSet, "T2"},
+                        {"a_zero_point", kByteSet, "T1", PortUse::kOptional},
+                        {"b_zero_point", kByteSet, "T2", PortUse::kOptional}};
 constexpr Port kOut[] = {{"Y", dtype_bit(DType::kInt32), "T3"}};
 constexpr OpDef kOps[] = {{"MatMulInteger", "", 10, 0, kIn, kOut, {}, infer, make<MatMulInteger>}};
 

@@ -57,18 +57,17 @@ void infer(InferContext& c) {
   c.set(0, c.dtype(kA), broadcast_dims(c, c.dims(kA), c.dims(kB)));
 }
 
-constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8}), kFloat32 = dtype_bit(DType::kFloat);
-constexpr Port kIn[] = {{"A", kBytes},
-                        {"A_scale", kFloat32, ""},
-                        {"A_zero_point", kBytes, "T", PortUse::kOptional},
-                        {"B", kBytes},
-                        {"B_scale", kFloat32, ""},
-                        {"B_zero_point", kBytes, "T", PortUse::kOptional},
-                        {"C_scale", kFloat32, ""},
-                        {"C_zero_point", kBytes, "T", PortUse::kOptional}};
+constexpr Port kIn[] = {{"A", kByteSet},
+                        {"A_scale", kFloat32Set, ""},
+                        {"A_zero_point", kByteSet, "T", PortUse::kOptional},
+                        {"B", kByteSet},
+                        {"B_scale", kFloat32Set, ""},
+                        {"B_zero_point", kByteSet, "T", PortUse::kOptional},
+                        {"C_scale", kFloat32Set, ""},
+                        {"C_zero_point", kByteSet, "T", PortUse::kOptional}};
 constexpr OpDef kOps[] = {
-    {"QLinearAdd", "com.microsoft", 1, 0, kIn, kC<kBytes>, {}, infer, make<QLinearBinary<false>>},
-    {"QLinearMul", "com.microsoft", 1, 0, kIn, kC<kBytes>, {}, infer, make<QLinearBinary<true>>},
+    {"QLinearAdd", "com.microsoft", 1, 0, kIn, kC<kByteSet>, {}, infer, make<QLinearBinary<false>>},
+    {"QLinearMul", "com.microsoft", 1, 0, kIn, kC<kByteSet>, {}, infer, make<QLinearBinary<true>>},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "ops/integer_conv.h"
 #include "ops/integer_product.h"
 #include "ops/op.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::qlinear_conv {
 namespace {
@@ -63,17 +64,16 @@ void infer(InferContext& c) {
   check(kBias, "B", true);
 }
 
-constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8}), kFloat32 = dtype_bit(DType::kFloat);
-constexpr Port kIn[] = {{"x", kBytes, "T1"},
-                        {"x_scale", kFloat32, ""},
-                        {"x_zero_point", kBytes, "T1"},
-                        {"w", kBytes, "T2"},
-                        {"w_scale", kFloat32, ""},
-                        {"w_zero_point", kBytes, "T2"},
-                        {"y_scale", kFloat32, ""},
-                        {"y_zero_point", kBytes, "T3"},
+constexpr Port kIn[] = {{"x", kByteSet, "T1"},
+                        {"x_scale", kFloat32Set, ""},
+                        {"x_zero_point", kByteSet, "T1"},
+                        {"w", kByteSet, "T2"},
+                        {"w_scale", kFloat32Set, ""},
+                        {"w_zero_point", kByteSet, "T2"},
+                        {"y_scale", kFloat32Set, ""},
+                        {"y_zero_point", kByteSet, "T3"},
                         {"B", dtype_bit(DType::kInt32), "T4", PortUse::kOptional}};
-constexpr Port kOut[] = {{"y", kBytes, "T3"}};
+constexpr Port kOut[] = {{"y", kByteSet, "T3"}};
 constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
                               optional_attr("dilations", AttrKind::kInts),
                               int_attr("group", 1),

@@ -9,17 +9,17 @@
 #include "ops/map.h"
 #include "ops/op.h"
 #include "ops/quantization.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::qlinear_matmul {
 namespace {
 
 constexpr IntegerProduct::Operands kAt{0, 3, 2, 5};
 constexpr size_t kAScale = 1, kBScale = 4, kYScale = 6, kYZero = 7;
-constexpr DTypeSet kBytes = dtype_set({DType::kInt8, DType::kUint8});
 
 class QLinearMatMul final : public Kernel {
  public:
-  explicit QLinearMatMul(const NodeInfo& n) : product_(n, contains(kBytes, n.dtype(kAt.b)) ? kAt : kNotPacked) {}
+  explicit QLinearMatMul(const NodeInfo& n) : product_(n, contains(kByteSet, n.dtype(kAt.b)) ? kAt : kNotPacked) {}
 
   void run(KernelContext& c) const override {
     const TensorRef &a = c.input(kAt.a), &b = c.input(kAt.b), &y = c.output(0);
@@ -29,7 +29,7 @@ class QLinearMatMul final : public Kernel {
     if (c.input(kYScale).count != 1 || c.input(kYZero).count != 1)
       fail(ErrorCode::kNotImplemented, "y_scale has {} elements, expected 1", c.input(kYScale).count);
     const bool a_rows = c.input(kAScale).count > 1, b_columns = c.input(kBScale).count > 1;
-    if (!contains(kBytes, a.dtype) || !contains(kBytes, b.dtype) || !contains(kBytes, y.dtype))
+    if (!contains(kByteSet, a.dtype) || !contains(kByteSet, b.dtype) || !contains(kByteSet, y.dtype))
       return run_floats(c, sa, sb, *sy, *zy);
     const auto zero = static_cast<int32_t>(*zy);
     const int64_t n = b.rank == 1 ? 1 : b.dim[b.rank - 1], m = a.rank == 1 ? 1 : a.dim[a.rank - 2];
@@ -99,17 +99,16 @@ class QLinearMatMul final : public Kernel {
 
 void infer(InferContext& c) { infer_integer_product(c, kAt, c.dtype(kYZero)); }
 
-constexpr DTypeSet kFloat32 = dtype_bit(DType::kFloat),
-                   kScales = dtype_set({DType::kFloat, DType::kFloat16, DType::kBFloat16}),
-                   kBytes21 = kBytes | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                                                  DType::kFloat8E5M2FNUZ});
-constexpr Port kIn10[] = {{"a", kBytes, "T1"},       {"a_scale", kFloat32, ""},     {"a_zero_point", kBytes, "T1"},
-                          {"b", kBytes, "T2"},       {"b_scale", kFloat32, ""},     {"b_zero_point", kBytes, "T2"},
-                          {"y_scale", kFloat32, ""}, {"y_zero_point", kBytes, "T3"}};
+constexpr DTypeSet kScales = dtype_set({DType::kFloat, DType::kFloat16, DType::kBFloat16}),
+                   kBytes21 = kByteSet | kFloat8Set;
+constexpr Port kIn10[] = {
+    {"a", kByteSet, "T1"},        {"a_scale", kFloat32Set, ""},    {"a_zero_point", kByteSet, "T1"},
+    {"b", kByteSet, "T2"},        {"b_scale", kFloat32Set, ""},    {"b_zero_point", kByteSet, "T2"},
+    {"y_scale", kFloat32Set, ""}, {"y_zero_point", kByteSet, "T3"}};
 constexpr Port kIn21[] = {{"a", kBytes21, "T1"},      {"a_scale", kScales, "TS"},      {"a_zero_point", kBytes21, "T1"},
                           {"b", kBytes21, "T2"},      {"b_scale", kScales, "TS"},      {"b_zero_point", kBytes21, "T2"},
                           {"y_scale", kScales, "TS"}, {"y_zero_point", kBytes21, "T3"}};
-constexpr Port kOut10[] = {{"y", kBytes, "T3"}};
+constexpr Port kOut10[] = {{"y", kByteSet, "T3"}};
 constexpr Port kOut21[] = {{"y", kBytes21, "T3"}};
 constexpr OpDef kOps[] = {{"QLinearMatMul", "", 10, 20, kIn10, kOut10, {}, infer, make<QLinearMatMul>},
                           {"QLinearMatMul", "", 21, 0, kIn21, kOut21, {}, infer, make<QLinearMatMul>}};

@@ -4,6 +4,7 @@
 #include "ops/convert.h"
 #include "ops/op.h"
 #include "ops/quantization.h"
+#include "ops/rows.h"
 
 namespace tenon::ops::quantize_linear {
 namespace {
@@ -67,11 +68,9 @@ void infer(InferContext& c) {
   c.set_type(0, std::move(t));
 }
 
-constexpr DTypeSet kFloatBit = dtype_bit(DType::kFloat), kX10 = dtype_set({DType::kFloat, DType::kInt32}),
+constexpr DTypeSet kX10 = dtype_set({DType::kFloat, DType::kInt32}),
                    kX19 = kX10 | dtype_set({DType::kFloat16, DType::kBFloat16}),
-                   kScale24 = kX19 | dtype_bit(DType::kFloat8E8M0), kY10 = dtype_set({DType::kInt8, DType::kUint8}),
-                   kY19 = kY10 | dtype_set({DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                                            DType::kFloat8E5M2FNUZ}),
+                   kScale24 = kX19 | dtype_bit(DType::kFloat8E8M0), kY10 = kByteSet, kY19 = kY10 | kFloat8Set,
                    kY21 = kY19 | dtype_set({DType::kInt16, DType::kUint16, DType::kInt4, DType::kUint4}),
                    kY23 = kY21 | dtype_bit(DType::kFloat4E2M1), kY25 = kY23 | dtype_set({DType::kInt2, DType::kUint2}),
                    kY28 = kY25 | dtype_set({DType::kFloat6E2M3, DType::kFloat6E3M2}),
@@ -79,7 +78,7 @@ constexpr DTypeSet kFloatBit = dtype_bit(DType::kFloat), kX10 = dtype_set({DType
 
 // Up to opset 13 the scale is a float tensor, then it shares x's type, from 23 on it has its own.
 template <DTypeSet X, DTypeSet Y>
-constexpr Port kIn10[] = {{"x", X, "T1"}, {"y_scale", kFloatBit, ""}, {"y_zero_point", Y, "T2", PortUse::kOptional}};
+constexpr Port kIn10[] = {{"x", X, "T1"}, {"y_scale", kFloat32Set, ""}, {"y_zero_point", Y, "T2", PortUse::kOptional}};
 template <DTypeSet X, DTypeSet Y>
 constexpr Port kIn19[] = {{"x", X, "T1"}, {"y_scale", X, "T1"}, {"y_zero_point", Y, "T2", PortUse::kOptional}};
 template <DTypeSet S, DTypeSet Y>

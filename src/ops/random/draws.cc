@@ -93,9 +93,9 @@ constexpr OpDef row(const char* name, int since, int until, std::span<const Port
   return {name, "", since, until, in, out, attrs, infer, make, Lowering::kKernel, 0, false};
 }
 constexpr OpDef kOps[] = {
-    row("Bernoulli", 15, 21, kIn<kHighFloatSet>, kOutBernoulli, kBernoulli, infer_bernoulli, make<Bernoulli>),
+    row("Bernoulli", 15, 21, kIn<kOldFloatSet>, kOutBernoulli, kBernoulli, infer_bernoulli, make<Bernoulli>),
     row("Bernoulli", 22, 0, kIn<kFloatSet>, kOutBernoulli, kBernoulli, infer_bernoulli, make<Bernoulli>),
-    row("Multinomial", 7, 21, kIn<kHighFloatSet>, kOutMultinomial, kMultinomial, infer_multinomial, make<Multinomial>),
+    row("Multinomial", 7, 21, kIn<kOldFloatSet>, kOutMultinomial, kMultinomial, infer_multinomial, make<Multinomial>),
     row("Multinomial", 22, 0, kIn<kFloatSet>, kOutMultinomial, kMultinomial, infer_multinomial, make<Multinomial>),
 };
 

@@ -60,7 +60,7 @@ void infer_as_input(InferContext& c) {
   infer_like(c, dtype_attr(c.attrs(), "dtype", c.node().def->outputs[0].types, c.dtype(0)));
 }
 
-constexpr DTypeSet kAny1 = kHighFloatSet | kIntSet | kBoolSet | kStringSet | kComplexSet,
+constexpr DTypeSet kAny1 = kOldFloatSet | kIntSet | kBoolSet | kStringSet | kComplexSet,
                    kAny22 = kAny1 | dtype_bit(DType::kBFloat16);
 template <DTypeSet S>
 constexpr Port kLikeIn[] = {{"input", S, "T1"}};
@@ -74,12 +74,12 @@ constexpr AttrDef kNormalLike[] = {kAnyDtype, float_attr("mean", 0), float_attr(
 constexpr AttrDef kUniformLike[] = {kAnyDtype, float_attr("high", 1), float_attr("low", 0), kSeed};
 constexpr std::array<OpDef, 2> rows(const char* name, std::span<const AttrDef> attrs, MakeKernel make) {
   constexpr auto kKernel = Lowering::kKernel;
-  return {{{name, "", 1, 21, {}, kOutput<kHighFloatSet>, attrs, infer, make, kKernel, 0, false},
+  return {{{name, "", 1, 21, {}, kOutput<kOldFloatSet>, attrs, infer, make, kKernel, 0, false},
            {name, "", 22, 0, {}, kOutput<kFloatSet>, attrs, infer, make, kKernel, 0, false}}};
 }
 constexpr std::array<OpDef, 2> like_rows(const char* name, std::span<const AttrDef> attrs, MakeKernel make) {
   constexpr auto kKernel = Lowering::kKernel;
-  return {{{name, "", 1, 21, kLikeIn<kAny1>, kLikeOut<kHighFloatSet>, attrs, infer_as_input, make, kKernel, 0, false},
+  return {{{name, "", 1, 21, kLikeIn<kAny1>, kLikeOut<kOldFloatSet>, attrs, infer_as_input, make, kKernel, 0, false},
            {name, "", 22, 0, kLikeIn<kAny22>, kLikeOut<kFloatSet>, attrs, infer_as_input, make, kKernel, 0, false}}};
 }
 constexpr auto kOps = join_rows(rows("RandomNormal", kNormal, make<RandomFill<true>>),

@@ -81,10 +81,10 @@ void infer(InferContext& c) {
   c.set(0, DType::kInt64, std::move(dims));
 }
 
-constexpr DTypeSet kSet1 = kHighFloatSet | kIntSet;
+constexpr DTypeSet kSet1 = kOldFloatSet | kIntSet;
 template <DTypeSet S>
 constexpr Port kData[] = {{"data", S}};
-constexpr Port kReduced[] = {{"reduced", dtype_bit(DType::kInt64), ""}};
+constexpr Port kReduced[] = {{"reduced", kInt64Set, ""}};
 constexpr AttrDef kAttrs1[] = {int_attr("axis", 0), int_attr("keepdims", 1)};
 constexpr AttrDef kAttrs12[] = {int_attr("axis", 0), int_attr("keepdims", 1), int_attr("select_last_index", 0)};
 template <bool kMax>

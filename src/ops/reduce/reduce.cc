@@ -110,13 +110,13 @@ void infer(InferContext& c) {
   c.set(0, t, std::move(out));
 }
 
-constexpr DTypeSet kSet1 = kHighFloatSet | kWideSet, kSet13 = kFloatSet | kWideSet,
+constexpr DTypeSet kSet1 = kOldFloatSet | kWideSet, kSet13 = kFloatSet | kWideSet,
                    kBytes = dtype_set({DType::kInt8, DType::kUint8}), kSet12 = kSet1 | kBytes,
                    kBytes13 = kSet13 | kBytes, kSet20 = kBytes13 | kBoolSet;
 template <DTypeSet S>
 constexpr Port kData[] = {{"data", S}};
 template <DTypeSet S>
-constexpr Port kDataAxes[] = {{"data", S}, {"axes", dtype_bit(DType::kInt64), "", PortUse::kOptional}};
+constexpr Port kDataAxes[] = {{"data", S}, {"axes", kInt64Set, "", PortUse::kOptional}};
 template <DTypeSet S>
 constexpr Port kReduced[] = {{"reduced", S}};
 constexpr AttrDef kAxesAttr[] = {optional_attr("axes", AttrKind::kInts), int_attr("keepdims", 1)};

@@ -44,21 +44,12 @@ struct Compress final : Kernel {
 
 constexpr AttrDef kAttrs[] = {optional_attr("axis", AttrKind::kInt)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T}, {"condition", kBoolSet, "T1"}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Compress",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<Compress>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(9, 10), row<kIr3Set>(11, 27), row<kIr4Set>(28, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T}, {"condition", kBoolSet, "T1"}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "Compress", .attrs = kAttrs, .infer = infer, .make = make<Compress>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 9, 10), row_of<Ports<kIr3Set>>(kRow, 11, 27),
+                          row_of<Ports<kIr4Set>>(kRow, 28, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -79,24 +79,14 @@ struct Concat final : Kernel {
 };
 
 constexpr AttrDef kAttrs1[] = {optional_attr("axis", AttrKind::kInt)};
-constexpr AttrDef kAttrs4[] = {required_attr("axis", AttrKind::kInt)};
+constexpr AttrDef kAttrs[] = {required_attr("axis", AttrKind::kInt)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"inputs", T, "T", PortUse::kVariadic}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"concat_result", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs = kAttrs4) {
-  return {.name = "Concat",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Concat>};
-}
-constexpr OpDef kOps[] = {row<kOldFloatSet>(1, 3, kAttrs1), row<kIr3Set>(4, 10), row<kIr3Set>(11, 12),
-                          row<kIr4Set>(13, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"inputs", T, "T", PortUse::kVariadic}}, kOut[] = {{"concat_result", T}};
+};
+constexpr OpDef kRow = {.name = "Concat", .attrs = kAttrs, .infer = infer, .make = make<Concat>};
+constexpr OpDef kOps[] = {row_of<Ports<kOldFloatSet>>(kRow, 1, 3, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 4, 10),
+                          row_of<Ports<kIr3Set>>(kRow, 11, 12), row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -104,29 +104,16 @@ constexpr AttrDef kAttrs12[] = {
     optional_attr("value_float", AttrKind::kFloat),   optional_attr("value_floats", AttrKind::kFloats),
     optional_attr("value_string", AttrKind::kString), optional_attr("value_strings", AttrKind::kStrings)};
 template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs = kAttrs12) {
-  return {.name = "Constant",
-          .since = since,
-          .until = until,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Constant>};
-}
-constexpr OpDef kOps[] = {
-    row<kOldFloatSet>(1, 8, kAttrs1),
-    row<kIr3Set>(9, 10, kAttrs1),
-    row<kIr3Set>(11, 11, kAttrs11),
-    row<kIr3Set>(12, 12),
-    row<kIr4Set>(13, 18),
-    row<kIr9Set>(19, 20),
-    row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23),
-    row<kIr12Set>(24, 24),
-    row<kIr13Set>(25, 0),
+struct Ports {
+  static constexpr std::span<const Port> kIn = {};
+  static constexpr Port kOut[] = {{"output", T}};
 };
+constexpr OpDef kRow = {.name = "Constant", .attrs = kAttrs12, .infer = infer, .make = make<Constant>};
+constexpr auto kOps =
+    join_rows(std::array{row_of<Ports<kOldFloatSet>>(kRow, 1, 8, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 9, 10, kAttrs1),
+                         row_of<Ports<kIr3Set>>(kRow, 11, 11, kAttrs11), row_of<Ports<kIr3Set>>(kRow, 12, 12),
+                         row_of<Ports<kIr4Set>>(kRow, 13, 18)},
+              rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -49,29 +49,16 @@ struct ConstantOfShape final : Kernel {
 };
 
 constexpr DTypeSet kTypes9 = kOldNumericSet | kBoolSet;
-constexpr DTypeSet kTypes20 = kTypes9 | dtype_set({DType::kBFloat16, DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ,
-                                                   DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ});
-constexpr DTypeSet kTypes21 = kTypes20 | dtype_set({DType::kUint4, DType::kInt4});
-constexpr DTypeSet kTypes23 = kTypes21 | dtype_bit(DType::kFloat4E2M1);
-constexpr DTypeSet kTypes24 = kTypes23 | dtype_bit(DType::kFloat8E8M0);
-constexpr DTypeSet kTypes25 = kTypes24 | dtype_set({DType::kUint2, DType::kInt2});
+constexpr DTypeSet kTypes20 = kTypes9 | dtype_bit(DType::kBFloat16) | kFloat8Set;
+constexpr DTypeSet kNoText = ~(kStringSet | kComplexSet);
 constexpr AttrDef kAttrs[] = {optional_attr("value", AttrKind::kTensor)};
-constexpr Port kIn[] = {{"input", kInt64Set, "T1"}};
 template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T, "T2"}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "ConstantOfShape",
-          .since = since,
-          .until = until,
-          .inputs = kIn,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<ConstantOfShape>};
-}
-constexpr OpDef kOps[] = {row<kTypes9>(9, 19),   row<kTypes20>(20, 20), row<kTypes21>(21, 22),
-                          row<kTypes23>(23, 23), row<kTypes24>(24, 24), row<kTypes25>(25, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"input", kInt64Set, "T1"}}, kOut[] = {{"output", T&kNoText, "T2"}};
+};
+constexpr OpDef kRow = {.name = "ConstantOfShape", .attrs = kAttrs, .infer = infer, .make = make<ConstantOfShape>};
+constexpr auto kOps = join_rows(std::array{row_of<Ports<kTypes9>>(kRow, 9, 19), row_of<Ports<kTypes20>>(kRow, 20, 20)},
+                                rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -77,24 +77,18 @@ struct Rearrange final : Kernel {
 constexpr AttrDef kAttrs1[] = {required_attr("blocksize", AttrKind::kInt)};
 constexpr AttrDef kAttrs11[] = {required_attr("blocksize", AttrKind::kInt), string_attr("mode", "DCR")};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T, bool S>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs) {
-  return {.name = S ? "DepthToSpace" : "SpaceToDepth",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = S ? infer_to_space : infer_to_depth,
-          .make = make<Rearrange<S>>};
-}
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kToSpace = {
+    .name = "DepthToSpace", .attrs = kAttrs11, .infer = infer_to_space, .make = make<Rearrange<true>>};
+constexpr OpDef kToDepth = {
+    .name = "SpaceToDepth", .attrs = kAttrs1, .infer = infer_to_depth, .make = make<Rearrange<false>>};
 constexpr OpDef kOps[] = {
-    row<kIr3Set, true>(1, 10, kAttrs1),   row<kIr3Set, true>(11, 12, kAttrs11), row<kIr4Set, true>(13, 27, kAttrs11),
-    row<kIr4Set, true>(28, 0, kAttrs11),  row<kIr3Set, false>(1, 12, kAttrs1),  row<kIr4Set, false>(13, 27, kAttrs1),
-    row<kIr4Set, false>(28, 0, kAttrs11),
+    row_of<Ports<kIr3Set>>(kToSpace, 1, 10, kAttrs1),  row_of<Ports<kIr3Set>>(kToSpace, 11, 12),
+    row_of<Ports<kIr4Set>>(kToSpace, 13, 27),          row_of<Ports<kIr4Set>>(kToSpace, 28, 0),
+    row_of<Ports<kIr3Set>>(kToDepth, 1, 12),           row_of<Ports<kIr4Set>>(kToDepth, 13, 27),
+    row_of<Ports<kIr4Set>>(kToDepth, 28, 0, kAttrs11),
 };
 
 }  // namespace

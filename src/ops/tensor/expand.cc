@@ -53,20 +53,11 @@ struct Expand final : Kernel {
 };
 
 template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T}, {"shape", kInt64Set, ""}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Expand",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .infer = infer,
-          .make = make<Expand>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(8, 12), row<kIr4Set>(13, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T}, {"shape", kInt64Set, ""}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "Expand", .infer = infer, .make = make<Expand>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 8, 12), row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -39,21 +39,11 @@ struct EyeLike final : Kernel {
 
 constexpr AttrDef kAttrs[] = {optional_attr("dtype", AttrKind::kInt), int_attr("k", 0)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T, "T1"}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T, "T2"}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "EyeLike",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<EyeLike>};
-}
-constexpr OpDef kOps[] = {row<kTypes9>(9, 21), row<kTypes22>(22, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T, "T1"}}, kOut[] = {{"output", T, "T2"}};
+};
+constexpr OpDef kRow = {.name = "EyeLike", .attrs = kAttrs, .infer = infer, .make = make<EyeLike>};
+constexpr OpDef kOps[] = {row_of<Ports<kTypes9>>(kRow, 9, 21), row_of<Ports<kTypes22>>(kRow, 22, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

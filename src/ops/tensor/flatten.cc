@@ -20,26 +20,14 @@ void infer(InferContext& c) {
 
 constexpr AttrDef kAttrs[] = {int_attr("axis", 1)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Flatten",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make_copy,
-          .lowering = Lowering::kView,
-          .inplace = 1};
-}
-constexpr OpDef kOps[] = {
-    row<kOldFloatSet>(1, 8), row<kIr3Set>(9, 10),   row<kIr3Set>(11, 12),  row<kIr4Set>(13, 20),
-    row<kIr10Set>(21, 22),   row<kIr11Set>(23, 23), row<kIr12Set>(24, 24), row<kIr13Set>(25, 0),
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T}}, kOut[] = {{"output", T}};
 };
+constexpr OpDef kRow = {
+    .name = "Flatten", .attrs = kAttrs, .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
+constexpr auto kOps = join_rows(std::array{row_of<Ports<kOldFloatSet>>(kRow, 1, 8), row_of<Ports<kIr3Set>>(kRow, 9, 10),
+                                           row_of<Ports<kIr3Set>>(kRow, 11, 12), row_of<Ports<kIr4Set>>(kRow, 13, 20)},
+                                rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

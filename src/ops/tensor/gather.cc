@@ -67,21 +67,12 @@ struct Gather final : Kernel {
 
 constexpr AttrDef kAttrs[] = {int_attr("axis", 0)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}, {"indices", kIndexSet, "Tind"}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Gather",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<Gather>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(1, 10), row<kIr3Set>(11, 12), row<kIr4Set>(13, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}, {"indices", kIndexSet, "Tind"}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "Gather", .attrs = kAttrs, .infer = infer, .make = make<Gather>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 1, 10), row_of<Ports<kIr3Set>>(kRow, 11, 12),
+                          row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

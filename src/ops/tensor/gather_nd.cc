@@ -56,21 +56,12 @@ struct GatherND final : Kernel {
 
 constexpr AttrDef kAttrs[] = {int_attr("batch_dims", 0)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}, {"indices", kInt64Set, ""}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs = kAttrs) {
-  return {.name = "GatherND",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<GatherND>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(11, 11, {}), row<kIr3Set>(12, 12), row<kIr4Set>(13, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}, {"indices", kInt64Set, ""}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "GatherND", .attrs = kAttrs, .infer = infer, .make = make<GatherND>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 11, 11, {}), row_of<Ports<kIr3Set>>(kRow, 12, 12),
+                          row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

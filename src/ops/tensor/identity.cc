@@ -9,28 +9,20 @@ void infer(InferContext& c) {
   if (c.type(0).is_tensor()) pass_ints(c);
 }
 
-template <DTypeSet T, uint8_t K>
-constexpr Port kIn[] = {{"input", T, K == kTensors ? "T" : "V", PortUse::kSingle, K}};
-template <DTypeSet T, uint8_t K>
-constexpr Port kOut[] = {{"output", T, K == kTensors ? "T" : "V", PortUse::kSingle, K}};
-template <DTypeSet T, uint8_t K>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Identity",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T, K>,
-          .outputs = kOut<T, K>,
-          .infer = infer,
-          .make = make_copy,
-          .lowering = Lowering::kView,
-          .inplace = 1};
-}
-constexpr uint8_t kSeq = kTensors | kSequences, kOpt = kSeq | kOptionals;
-constexpr OpDef kOps[] = {
-    row<kIr3Set, kTensors>(1, 12), row<kIr4Set, kTensors>(13, 13), row<kIr4Set, kSeq>(14, 15),
-    row<kIr4Set, kOpt>(16, 18),    row<kIr9Set, kOpt>(19, 20),     row<kIr10Set, kOpt>(21, 22),
-    row<kIr11Set, kOpt>(23, 23),   row<kIr12Set, kOpt>(24, 24),    row<kIr13Set, kOpt>(25, 0),
+template <DTypeSet T, uint8_t K = kTensors | kSequences | kOptionals>
+struct PortsOf {
+  static constexpr const char* kVar = K == kTensors ? "T" : "V";
+  static constexpr Port kIn[] = {{"input", T, kVar, PortUse::kSingle, K}};
+  static constexpr Port kOut[] = {{"output", T, kVar, PortUse::kSingle, K}};
 };
+template <DTypeSet T>
+using Ports = PortsOf<T>;
+constexpr OpDef kRow = {
+    .name = "Identity", .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
+constexpr auto kOps = join_rows(
+    std::array{row_of<PortsOf<kIr3Set, kTensors>>(kRow, 1, 12), row_of<PortsOf<kIr4Set, kTensors>>(kRow, 13, 13),
+               row_of<PortsOf<kIr4Set, kTensors | kSequences>>(kRow, 14, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
+    rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -90,13 +90,12 @@ struct NonMaxSuppression final : Kernel {
   bool centered;
 };
 
-constexpr DTypeSet kFloat32 = dtype_bit(DType::kFloat);
 constexpr AttrDef kAttrs[] = {int_attr("center_point_box", 0)};
-constexpr Port kIn[] = {{"boxes", kFloat32, ""},
-                        {"scores", kFloat32, ""},
+constexpr Port kIn[] = {{"boxes", kFloat32Set, ""},
+                        {"scores", kFloat32Set, ""},
                         {"max_output_boxes_per_class", kInt64Set, "", PortUse::kOptional},
-                        {"iou_threshold", kFloat32, "", PortUse::kOptional},
-                        {"score_threshold", kFloat32, "", PortUse::kOptional}};
+                        {"iou_threshold", kFloat32Set, "", PortUse::kOptional},
+                        {"score_threshold", kFloat32Set, "", PortUse::kOptional}};
 constexpr Port kOut[] = {{"selected_indices", kInt64Set, ""}};
 constexpr OpDef row(int since, int until) {
   return {.name = "NonMaxSuppression",

@@ -49,18 +49,11 @@ struct NonZero final : Kernel {
 };
 
 template <DTypeSet T>
-constexpr Port kIn[] = {{"X", T}};
-constexpr Port kOut[] = {{"Y", kInt64Set, ""}};
-constexpr OpDef kOps[] = {
-    {.name = "NonZero",
-     .since = 9,
-     .until = 12,
-     .inputs = kIn<kIr3Set>,
-     .outputs = kOut,
-     .infer = infer,
-     .make = make<NonZero>},
-    {.name = "NonZero", .since = 13, .inputs = kIn<kIr4Set>, .outputs = kOut, .infer = infer, .make = make<NonZero>},
+struct Ports {
+  static constexpr Port kIn[] = {{"X", T}}, kOut[] = {{"Y", kInt64Set, ""}};
 };
+constexpr OpDef kRow = {.name = "NonZero", .infer = infer, .make = make<NonZero>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 9, 12), row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

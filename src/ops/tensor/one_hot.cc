@@ -57,21 +57,15 @@ struct OneHot final : Kernel {
 
 constexpr AttrDef kAttrs[] = {int_attr("axis", -1)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"indices", kOldNumericSet, "T1"}, {"depth", kOldNumericSet, "T2"}, {"values", T, "T3"}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T, "T3"}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "OneHot",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<OneHot>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(9, 10), row<kIr3Set>(11, 27), row<kIr4Set>(28, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"indices", kOldNumericSet, "T1"},
+                                 {"depth", kOldNumericSet, "T2"},
+                                 {"values", T, "T3"}},
+                        kOut[] = {{"output", T, "T3"}};
+};
+constexpr OpDef kRow = {.name = "OneHot", .attrs = kAttrs, .infer = infer, .make = make<OneHot>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 9, 10), row_of<Ports<kIr3Set>>(kRow, 11, 27),
+                          row_of<Ports<kIr4Set>>(kRow, 28, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -150,40 +150,27 @@ constexpr AttrDef kAttrs1[] = {required_attr("paddings", AttrKind::kInts), strin
 constexpr AttrDef kAttrs2[] = {required_attr("pads", AttrKind::kInts), string_attr("mode", "constant"),
                                float_attr("value", 0)};
 constexpr AttrDef kAttrs11[] = {string_attr("mode", "constant")};
-constexpr Port kIn1[] = {{"data", kOldFloatSet}};
-template <DTypeSet T>
-constexpr Port kIn11[] = {{"data", T}, {"pads", kInt64Set, ""}, {"constant_value", T, "T", PortUse::kOptional}};
-template <DTypeSet T>
-constexpr Port kIn18[] = {{"data", T},
-                          {"pads", kInt64Set, ""},
-                          {"constant_value", T, "T", PortUse::kOptional},
-                          {"axes", kIndexSet, "Tind", PortUse::kOptional}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const Port> inputs = kIn18<T>,
-                    std::span<const AttrDef> attrs = kAttrs11) {
-  return {.name = "Pad",
-          .since = since,
-          .until = until,
-          .inputs = inputs,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Pad>};
-}
-constexpr OpDef kOps[] = {
-    row<kOldFloatSet>(1, 1, kIn1, kAttrs1),
-    row<kOldFloatSet>(2, 10, kIn1, kAttrs2),
-    row<kOldNumericSet>(11, 12, kIn11<kOldNumericSet>),
-    row<kIr4Set>(13, 17, kIn11<kIr4Set>),
-    row<kIr4Set>(18, 18),
-    row<kIr4Set>(19, 20),
-    row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23),
-    row<kIr12Set>(24, 24),
-    row<kIr13Set>(25, 0),
+struct OldPorts {
+  static constexpr Port kIn[] = {{"data", kOldFloatSet}}, kOut[] = {{"output", kOldFloatSet}};
 };
+template <DTypeSet T>
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T},
+                                 {"pads", kInt64Set, ""},
+                                 {"constant_value", T, "T", PortUse::kOptional},
+                                 {"axes", kIndexSet, "Tind", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"output", T}};
+};
+template <DTypeSet T>
+struct Ports11 : Ports<T> {  // all axes
+  static constexpr std::span<const Port> kIn = std::span(Ports<T>::kIn).first(3);
+};
+constexpr OpDef kRow = {.name = "Pad", .attrs = kAttrs11, .infer = infer, .make = make<Pad>};
+constexpr auto kOps =
+    join_rows(std::array{row_of<OldPorts>(kRow, 1, 1, kAttrs1), row_of<OldPorts>(kRow, 2, 10, kAttrs2),
+                         row_of<Ports11<kOldNumericSet>>(kRow, 11, 12), row_of<Ports11<kIr4Set>>(kRow, 13, 17),
+                         row_of<Ports<kIr4Set>>(kRow, 18, 18), row_of<Ports<kIr4Set>>(kRow, 19, 20)},
+              rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -88,21 +88,11 @@ constexpr DTypeSet kTypes11 = dtype_set({DType::kFloat, DType::kDouble, DType::k
 constexpr DTypeSet kTypes27 = kTypes11 | dtype_set({DType::kFloat16, DType::kBFloat16});
 constexpr AttrDef kAttrs27[] = {int_attr("stash_type", 1)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"start", T}, {"limit", T}, {"delta", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs) {
-  return {.name = "Range",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Range>};
-}
-constexpr OpDef kOps[] = {row<kTypes11>(11, 26, {}), row<kTypes27>(27, 0, kAttrs27)};
+struct Ports {
+  static constexpr Port kIn[] = {{"start", T}, {"limit", T}, {"delta", T}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "Range", .infer = infer, .make = make<Range>};
+constexpr OpDef kOps[] = {row_of<Ports<kTypes11>>(kRow, 11, 26), row_of<Ports<kTypes27>>(kRow, 27, 0, kAttrs27)};
 
 }  // namespace
 TENON_OPS(kOps)

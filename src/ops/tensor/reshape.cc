@@ -70,47 +70,22 @@ void infer(InferContext& c) {
   c.set(0, c.dtype(0), std::move(out));
 }
 
-constexpr Port kIn1[] = {{"data", kOldFloatSet}};
-constexpr Port kOut1[] = {{"reshaped", kOldFloatSet}};
 constexpr AttrDef kAttrs1[] = {optional_attr("shape", AttrKind::kInts),
                                optional_attr("consumed_inputs", AttrKind::kInts)};
 constexpr AttrDef kAttrs14[] = {int_attr("allowzero", 0)};
-template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}, {"shape", kInt64Set, ""}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"reshaped", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs = kAttrs14) {
-  return {.name = "Reshape",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make_copy,
-          .lowering = Lowering::kView,
-          .inplace = 1};
-}
-constexpr OpDef kOps[] = {
-    {.name = "Reshape",
-     .until = 4,
-     .inputs = kIn1,
-     .outputs = kOut1,
-     .attrs = kAttrs1,
-     .infer = infer,
-     .make = make_copy,
-     .lowering = Lowering::kView,
-     .inplace = 1},
-    row<kIr3Set>(5, 12, {}),
-    row<kIr4Set>(13, 13, {}),
-    row<kIr4Set>(14, 18),
-    row<kIr9Set>(19, 20),
-    row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23),
-    row<kIr12Set>(24, 24),
-    row<kIr13Set>(25, 0),
+struct OldPorts {
+  static constexpr Port kIn[] = {{"data", kOldFloatSet}}, kOut[] = {{"reshaped", kOldFloatSet}};
 };
+template <DTypeSet T>
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}, {"shape", kInt64Set, ""}}, kOut[] = {{"reshaped", T}};
+};
+constexpr OpDef kRow = {
+    .name = "Reshape", .attrs = kAttrs14, .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
+constexpr auto kOps =
+    join_rows(std::array{row_of<OldPorts>(kRow, 1, 4, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 5, 12, {}),
+                         row_of<Ports<kIr4Set>>(kRow, 13, 13, {}), row_of<Ports<kIr4Set>>(kRow, 14, 18)},
+              rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -43,21 +43,11 @@ struct ReverseSequence final : Kernel {
 
 constexpr AttrDef kAttrs[] = {int_attr("batch_axis", 1), int_attr("time_axis", 0)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T}, {"sequence_lens", kInt64Set, ""}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"Y", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "ReverseSequence",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<ReverseSequence>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(10, 27), row<kIr4Set>(28, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T}, {"sequence_lens", kInt64Set, ""}}, kOut[] = {{"Y", T}};
+};
+constexpr OpDef kRow = {.name = "ReverseSequence", .attrs = kAttrs, .infer = infer, .make = make<ReverseSequence>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 10, 27), row_of<Ports<kIr4Set>>(kRow, 28, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -60,26 +60,17 @@ struct ScatterElements final : Kernel {
 constexpr AttrDef kAttrs11[] = {int_attr("axis", 0)};
 constexpr AttrDef kAttrs16[] = {int_attr("axis", 0), string_attr("reduction", "none")};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}, {"indices", kIndexSet, "Tind"}, {"updates", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(const char* name, int since, int until, std::span<const AttrDef> attrs, bool deprecated = false) {
-  return {.name = name,
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<ScatterElements>,
-          .inplace = 1,
-          .deprecated = deprecated};
-}
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}, {"indices", kIndexSet, "Tind"}, {"updates", T}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {
+    .name = "ScatterElements", .attrs = kAttrs11, .infer = infer, .make = make<ScatterElements>, .inplace = 1};
+constexpr OpDef kOldRow = {
+    .name = "Scatter", .attrs = kAttrs11, .infer = infer, .make = make<ScatterElements>, .inplace = 1};
 constexpr OpDef kOps[] = {
-    row<kIr3Set>("Scatter", 9, 10, kAttrs11),          row<kIr3Set>("Scatter", 11, 0, kAttrs11, true),
-    row<kIr3Set>("ScatterElements", 11, 12, kAttrs11), row<kIr4Set>("ScatterElements", 13, 15, kAttrs11),
-    row<kIr4Set>("ScatterElements", 16, 17, kAttrs16), row<kIr4Set>("ScatterElements", 18, 0, kAttrs16),
+    row_of<Ports<kIr3Set>>(kOldRow, 9, 10),         deprecated(row_of<Ports<kIr3Set>>(kOldRow, 11, 0)),
+    row_of<Ports<kIr3Set>>(kRow, 11, 12),           row_of<Ports<kIr4Set>>(kRow, 13, 15),
+    row_of<Ports<kIr4Set>>(kRow, 16, 17, kAttrs16), row_of<Ports<kIr4Set>>(kRow, 18, 0, kAttrs16),
 };
 
 }  // namespace

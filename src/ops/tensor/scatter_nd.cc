@@ -50,25 +50,14 @@ struct ScatterND final : Kernel {
   Combine combine;
 };
 
-constexpr AttrDef kAttrs16[] = {string_attr("reduction", "none")};
+constexpr AttrDef kAttrs[] = {string_attr("reduction", "none")};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}, {"indices", kInt64Set, ""}, {"updates", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs = kAttrs16) {
-  return {.name = "ScatterND",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<ScatterND>,
-          .inplace = 1};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(11, 12, {}), row<kIr4Set>(13, 15, {}), row<kIr4Set>(16, 17),
-                          row<kIr4Set>(18, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}, {"indices", kInt64Set, ""}, {"updates", T}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "ScatterND", .attrs = kAttrs, .infer = infer, .make = make<ScatterND>, .inplace = 1};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 11, 12, {}), row_of<Ports<kIr4Set>>(kRow, 13, 15, {}),
+                          row_of<Ports<kIr4Set>>(kRow, 16, 17), row_of<Ports<kIr4Set>>(kRow, 18, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

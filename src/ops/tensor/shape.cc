@@ -32,23 +32,14 @@ struct Shape final : Kernel {
 
 constexpr AttrDef kAttrs[] = {int_attr("start", 0), optional_attr("end", AttrKind::kInt)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}};
-constexpr Port kOut[] = {{"shape", kInt64Set, "T1"}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs = kAttrs) {
-  return {.name = "Shape",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Shape>};
-}
-constexpr OpDef kOps[] = {
-    row<kIr3Set>(1, 12, {}), row<kIr4Set>(13, 14, {}), row<kIr4Set>(15, 18),  row<kIr9Set>(19, 20),
-    row<kIr10Set>(21, 22),   row<kIr11Set>(23, 23),    row<kIr12Set>(24, 24), row<kIr13Set>(25, 0),
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}}, kOut[] = {{"shape", kInt64Set, "T1"}};
 };
+constexpr OpDef kRow = {.name = "Shape", .attrs = kAttrs, .infer = infer, .make = make<Shape>};
+constexpr auto kOps =
+    join_rows(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12, {}), row_of<Ports<kIr4Set>>(kRow, 13, 14, {}),
+                         row_of<Ports<kIr4Set>>(kRow, 15, 18)},
+              rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

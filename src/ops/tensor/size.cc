@@ -15,22 +15,12 @@ struct Size final : Kernel {
 };
 
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}};
-constexpr Port kOut[] = {{"size", kInt64Set, "T1"}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Size",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut,
-          .infer = infer,
-          .make = make<Size>};
-}
-constexpr OpDef kOps[] = {
-    row<kIr3Set>(1, 12),   row<kIr4Set>(13, 18),  row<kIr9Set>(19, 20), row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23), row<kIr12Set>(24, 24), row<kIr13Set>(25, 0),
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}}, kOut[] = {{"size", kInt64Set, "T1"}};
 };
+constexpr OpDef kRow = {.name = "Size", .infer = infer, .make = make<Size>};
+constexpr auto kOps = join_rows(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12), row_of<Ports<kIr4Set>>(kRow, 13, 18)},
+                                rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

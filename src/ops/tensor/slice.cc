@@ -142,28 +142,21 @@ struct Slice final : Kernel {
 
 constexpr AttrDef kAttrs1[] = {required_attr("starts", AttrKind::kInts), required_attr("ends", AttrKind::kInts),
                                optional_attr("axes", AttrKind::kInts)};
-constexpr Port kIn1[] = {{"data", kIr3Set}};
+struct OldPorts {
+  static constexpr Port kIn[] = {{"data", kIr3Set}}, kOut[] = {{"output", kIr3Set}};
+};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T},
-                        {"starts", kIndexSet, "Tind"},
-                        {"ends", kIndexSet, "Tind"},
-                        {"axes", kIndexSet, "Tind", PortUse::kOptional},
-                        {"steps", kIndexSet, "Tind", PortUse::kOptional}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const Port> inputs = kIn<T>, std::span<const AttrDef> attrs = {}) {
-  return {.name = "Slice",
-          .since = since,
-          .until = until,
-          .inputs = inputs,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Slice>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(1, 9, kIn1, kAttrs1), row<kIr3Set>(10, 10), row<kIr3Set>(11, 12),
-                          row<kIr4Set>(13, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T},
+                                 {"starts", kIndexSet, "Tind"},
+                                 {"ends", kIndexSet, "Tind"},
+                                 {"axes", kIndexSet, "Tind", PortUse::kOptional},
+                                 {"steps", kIndexSet, "Tind", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"output", T}};
+};
+constexpr OpDef kRow = {.name = "Slice", .infer = infer, .make = make<Slice>};
+constexpr OpDef kOps[] = {row_of<OldPorts>(kRow, 1, 9, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 10, 10),
+                          row_of<Ports<kIr3Set>>(kRow, 11, 12), row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

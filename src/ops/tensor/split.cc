@@ -101,27 +101,21 @@ constexpr AttrDef kAttrs1[] = {optional_attr("axis", AttrKind::kInt), optional_a
 constexpr AttrDef kAttrs2[] = {int_attr("axis", 0), optional_attr("split", AttrKind::kInts)};
 constexpr AttrDef kAttrs13[] = {int_attr("axis", 0)};
 constexpr AttrDef kAttrs18[] = {int_attr("axis", 0), optional_attr("num_outputs", AttrKind::kInt)};
-constexpr Port kIn1[] = {{"input", kOldFloatSet}, {"split", kOldFloatSet, "T", PortUse::kOptional}};
-constexpr Port kOut1[] = {{"outputs...", kOldFloatSet, "T", PortUse::kVariadic}};
-constexpr Port kIn2[] = {{"input", kIr3Set}};
-constexpr Port kOut2[] = {{"outputs", kIr3Set, "T", PortUse::kVariadic}};
-constexpr Port kIn13[] = {{"input", kIr4Set}, {"split", kInt64Set, "", PortUse::kOptional}};
-constexpr Port kOut13[] = {{"outputs", kIr4Set, "T", PortUse::kVariadic}};
-constexpr OpDef row(int since, int until, std::span<const Port> in, std::span<const Port> out,
-                    std::span<const AttrDef> attrs) {
-  return {.name = "Split",
-          .since = since,
-          .until = until,
-          .inputs = in,
-          .outputs = out,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<Split>};
-}
-constexpr OpDef kOps[] = {
-    row(1, 1, kIn1, kOut1, kAttrs1),      row(2, 10, kIn2, kOut2, kAttrs2),    row(11, 12, kIn2, kOut2, kAttrs2),
-    row(13, 17, kIn13, kOut13, kAttrs13), row(18, 0, kIn13, kOut13, kAttrs18),
+struct Ports1 {
+  static constexpr Port kIn[] = {{"input", kOldFloatSet}, {"split", kOldFloatSet, "T", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"outputs...", kOldFloatSet, "T", PortUse::kVariadic}};
 };
+struct Ports2 {
+  static constexpr Port kIn[] = {{"input", kIr3Set}}, kOut[] = {{"outputs", kIr3Set, "T", PortUse::kVariadic}};
+};
+struct Ports13 {
+  static constexpr Port kIn[] = {{"input", kIr4Set}, {"split", kInt64Set, "", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"outputs", kIr4Set, "T", PortUse::kVariadic}};
+};
+constexpr OpDef kRow = {.name = "Split", .attrs = kAttrs2, .infer = infer, .make = make<Split>};
+constexpr OpDef kOps[] = {row_of<Ports1>(kRow, 1, 1, kAttrs1), row_of<Ports2>(kRow, 2, 10),
+                          row_of<Ports2>(kRow, 11, 12), row_of<Ports13>(kRow, 13, 17, kAttrs13),
+                          row_of<Ports13>(kRow, 18, 0, kAttrs18)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -37,33 +37,19 @@ void infer(InferContext& c) {
 }
 
 constexpr AttrDef kAttrs[] = {optional_attr("axes", AttrKind::kInts)};
-constexpr Port kIn1[] = {{"data", kIr3Set}};
-template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}, {"axes", kInt64Set, "", PortUse::kOptional}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"squeezed", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const Port> inputs = kIn<T>, std::span<const AttrDef> attrs = {}) {
-  return {.name = "Squeeze",
-          .since = since,
-          .until = until,
-          .inputs = inputs,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make_copy,
-          .lowering = Lowering::kView,
-          .inplace = 1};
-}
-constexpr OpDef kOps[] = {
-    row<kIr3Set>(1, 10, kIn1, kAttrs),
-    row<kIr3Set>(11, 12, kIn1, kAttrs),
-    row<kIr4Set>(13, 20),
-    row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23),
-    row<kIr12Set>(24, 24),
-    row<kIr13Set>(25, 0),
+struct OldPorts {
+  static constexpr Port kIn[] = {{"data", kIr3Set}}, kOut[] = {{"squeezed", kIr3Set}};
 };
+template <DTypeSet T>
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}, {"axes", kInt64Set, "", PortUse::kOptional}}, kOut[] = {{"squeezed", T}};
+};
+constexpr OpDef kRow = {
+    .name = "Squeeze", .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
+constexpr auto kOps =
+    join_rows(std::array{row_of<OldPorts>(kRow, 1, 10, kAttrs), row_of<OldPorts>(kRow, 11, 12, kAttrs),
+                         row_of<Ports<kIr4Set>>(kRow, 13, 20)},
+              rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -63,27 +63,18 @@ struct Tile final : Kernel {
   }
 };
 
-constexpr Port kIn1[] = {{"input", kOldFloatSet}, {"tiles", kOldFloatSet}, {"axis", kOldFloatSet}};
-constexpr Port kOut1[] = {{"output", kOldFloatSet}};
-template <DTypeSet T>
-constexpr Port kIn[] = {{"input", T}, {"repeats", kInt64Set, "T1"}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"output", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Tile",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .infer = infer,
-          .make = make<Tile>};
-}
-constexpr OpDef kOps[] = {
-    {.name = "Tile", .until = 5, .inputs = kIn1, .outputs = kOut1, .infer = infer_old, .make = make<Tile>},
-    row<kIr3Set>(6, 12),
-    row<kIr4Set>(13, 0),
+struct OldPorts {
+  static constexpr Port kIn[] = {{"input", kOldFloatSet}, {"tiles", kOldFloatSet}, {"axis", kOldFloatSet}};
+  static constexpr Port kOut[] = {{"output", kOldFloatSet}};
 };
+template <DTypeSet T>
+struct Ports {
+  static constexpr Port kIn[] = {{"input", T}, {"repeats", kInt64Set, "T1"}}, kOut[] = {{"output", T}};
+};
+constexpr OpDef kOldRow = {.name = "Tile", .infer = infer_old, .make = make<Tile>};
+constexpr OpDef kRow = {.name = "Tile", .infer = infer, .make = make<Tile>};
+constexpr OpDef kOps[] = {row_of<OldPorts>(kOldRow, 1, 5), row_of<Ports<kIr3Set>>(kRow, 6, 12),
+                          row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

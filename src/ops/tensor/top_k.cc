@@ -97,24 +97,16 @@ struct TopK final : Kernel {
 constexpr AttrDef kAttrs1[] = {int_attr("axis", -1), required_attr("k", AttrKind::kInt)};
 constexpr AttrDef kAttrs10[] = {int_attr("axis", -1)};
 constexpr AttrDef kAttrs11[] = {int_attr("axis", -1), int_attr("largest", 1), int_attr("sorted", 1)};
-constexpr Port kIn1[] = {{"X", kOldFloatSet}};
+struct OldPorts {
+  static constexpr Port kIn[] = {{"X", kOldFloatSet}}, kOut[] = {{"Values", kOldFloatSet}, {"Indices", kInt64Set, "I"}};
+};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"X", T}, {"K", kInt64Set, ""}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"Values", T}, {"Indices", kInt64Set, "I"}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until, std::span<const AttrDef> attrs, std::span<const Port> inputs = kIn<T>) {
-  return {.name = "TopK",
-          .since = since,
-          .until = until,
-          .inputs = inputs,
-          .outputs = kOut<T>,
-          .attrs = attrs,
-          .infer = infer,
-          .make = make<TopK>};
-}
-constexpr OpDef kOps[] = {row<kOldFloatSet>(1, 9, kAttrs1, kIn1), row<kOldFloatSet>(10, 10, kAttrs10),
-                          row<kOldNumericSet>(11, 23, kAttrs11), row<kNumericSet>(24, 0, kAttrs11)};
+struct Ports {
+  static constexpr Port kIn[] = {{"X", T}, {"K", kInt64Set, ""}}, kOut[] = {{"Values", T}, {"Indices", kInt64Set, "I"}};
+};
+constexpr OpDef kRow = {.name = "TopK", .attrs = kAttrs11, .infer = infer, .make = make<TopK>};
+constexpr OpDef kOps[] = {row_of<OldPorts>(kRow, 1, 9, kAttrs1), row_of<Ports<kOldFloatSet>>(kRow, 10, 10, kAttrs10),
+                          row_of<Ports<kOldNumericSet>>(kRow, 11, 23), row_of<Ports<kNumericSet>>(kRow, 24, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -57,24 +57,12 @@ struct Transpose final : Kernel {
 
 constexpr AttrDef kAttrs[] = {optional_attr("perm", AttrKind::kInts)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"data", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"transposed", T}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Transpose",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<Transpose>};
-}
-constexpr OpDef kOps[] = {
-    row<kIr3Set>(1, 12),   row<kIr4Set>(13, 20),  row<kIr10Set>(21, 22),
-    row<kIr11Set>(23, 23), row<kIr12Set>(24, 24), row<kIr13Set>(25, 0),
+struct Ports {
+  static constexpr Port kIn[] = {{"data", T}}, kOut[] = {{"transposed", T}};
 };
+constexpr OpDef kRow = {.name = "Transpose", .attrs = kAttrs, .infer = infer, .make = make<Transpose>};
+constexpr auto kOps = join_rows(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12), row_of<Ports<kIr4Set>>(kRow, 13, 20)},
+                                rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

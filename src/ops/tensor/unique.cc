@@ -114,24 +114,14 @@ struct Unique final : Kernel {
 
 constexpr AttrDef kAttrs[] = {optional_attr("axis", AttrKind::kInt), int_attr("sorted", 1)};
 template <DTypeSet T>
-constexpr Port kIn[] = {{"X", T}};
-template <DTypeSet T>
-constexpr Port kOut[] = {{"Y", T},
-                         {"indices", kInt64Set, "", PortUse::kOptional},
-                         {"inverse_indices", kInt64Set, "", PortUse::kOptional},
-                         {"counts", kInt64Set, "", PortUse::kOptional}};
-template <DTypeSet T>
-constexpr OpDef row(int since, int until) {
-  return {.name = "Unique",
-          .since = since,
-          .until = until,
-          .inputs = kIn<T>,
-          .outputs = kOut<T>,
-          .attrs = kAttrs,
-          .infer = infer,
-          .make = make<Unique>};
-}
-constexpr OpDef kOps[] = {row<kIr3Set>(11, 27), row<kIr4Set>(28, 0)};
+struct Ports {
+  static constexpr Port kIn[] = {{"X", T}}, kOut[] = {{"Y", T},
+                                                      {"indices", kInt64Set, "", PortUse::kOptional},
+                                                      {"inverse_indices", kInt64Set, "", PortUse::kOptional},
+                                                      {"counts", kInt64Set, "", PortUse::kOptional}};
+};
+constexpr OpDef kRow = {.name = "Unique", .attrs = kAttrs, .infer = infer, .make = make<Unique>};
+constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 11, 27), row_of<Ports<kIr4Set>>(kRow, 28, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

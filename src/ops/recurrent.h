@@ -11,6 +11,7 @@
 #include "kernels/table.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
+#include "ops/rows.h"
 #include "ops/staging.h"
 
 namespace tenon::ops::recurrent {
@@ -89,59 +90,11 @@ struct Group {
 /// Cell: static constexpr kGates, kActs (activations), kDefaults; groups(): which gates are multiplied together;
 /// recurrent_bias_apart(): gates from which on Rb is not added to the projection; step(Step<T>&).
 template <class Cell>
-class LayerKernel final : public Kernel {
+class LayerKernel final : public FloatKernel<LayerKernel<Cell>> {
  public:
   explicit LayerKernel(const NodeInfo& info)
-      : setup_(info.attrs, Cell::kDefaults), cell_(info), table_(kernels::kernels_for(info.isa)) {
+      : FloatKernel<LayerKernel>(info), setup_(info.attrs, Cell::kDefaults), cell_(info) {
     pack_all(info);
-  }
-  void run(KernelContext& c) const override {
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
-
- private:
-  void pack_all(const NodeInfo& info) {
-    for (size_t i : {size_t{1}, size_t{2}}) {
-      const Value w = info.constant(i);
-      if (!w || w.dtype() != DType::kFloat || w.dims().size() != 3) continue;
-      const int64_t rows = w.dims()[1], k = w.dims()[2], hidden = rows / Cell::kGates;
-      if (k == 0 || hidden == 0) continue;
-      for (int64_t d = 0; d < w.dims()[0]; ++d) {
-        const float* data = static_cast<const float*>(w.data()) + d * rows * k;
-        if (i == 1) {
-          packed_w_.push_back(pack_one(info, w, fmt::format("w{}", d), data, k, rows));
-        } else {
-          for (const Group& g : cell_.groups())
-            packed_r_.push_back(
-                pack_one(info, w, fmt::format("r{}.{}", d, g.first), data + g.first * hidden * k, k, g.count * hidden));
-        }
-      }
-    }
-  }
-  std::shared_ptr<const void> pack_one(const NodeInfo& info, const Value& w, const std::string& part, const float* data,
-                                       int64_t k, int64_t n) const {
-    return info.pack(w, fmt::format("rnn {} {} {}x{}", part, isa_name(info.isa), k, n),
-                     kernels::packed_b_bytes(k, n, table_),
-                     [&](void* dst) { kernels::pack_b(data, 1, k, k, n, dst, table_); });
-  }
-
-  /// out[m, n] = a[m, k] b[n, k]' (+ bias)
-  template <class T>
-  void multiply(const Parallel& par, int64_t m, int64_t n, int64_t k, const T* a, const T* b, const void* packed,
-                T* out, int64_t ld) const {
-    if constexpr (std::is_same_v<T, float>) {
-      kernels::GemmArgs g;
-      g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k;
-      g.packed_b = packed, g.c = out, g.ldc = ld;
-      kernels::gemm(g, par, table_);
-    } else {
-      kernels::GenericGemm<T> g;
-      g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k, g.c = out, g.ldc = ld;
-      kernels::gemm_generic(g, par);
-    }
   }
 
   template <class T>
@@ -183,6 +136,50 @@ class LayerKernel final : public Kernel {
     }
     for (auto& o : out)
       if (o) o->store(c);
+  }
+
+ private:
+  using FloatKernel<LayerKernel>::table_;
+
+  void pack_all(const NodeInfo& info) {
+    for (size_t i : {size_t{1}, size_t{2}}) {
+      const Value w = info.constant(i);
+      if (!w || w.dtype() != DType::kFloat || w.dims().size() != 3) continue;
+      const int64_t rows = w.dims()[1], k = w.dims()[2], hidden = rows / Cell::kGates;
+      if (k == 0 || hidden == 0) continue;
+      for (int64_t d = 0; d < w.dims()[0]; ++d) {
+        const float* data = static_cast<const float*>(w.data()) + d * rows * k;
+        if (i == 1) {
+          packed_w_.push_back(pack_one(info, w, fmt::format("w{}", d), data, k, rows));
+        } else {
+          for (const Group& g : cell_.groups())
+            packed_r_.push_back(
+                pack_one(info, w, fmt::format("r{}.{}", d, g.first), data + g.first * hidden * k, k, g.count * hidden));
+        }
+      }
+    }
+  }
+  std::shared_ptr<const void> pack_one(const NodeInfo& info, const Value& w, const std::string& part, const float* data,
+                                       int64_t k, int64_t n) const {
+    return info.pack(w, fmt::format("rnn {} {} {}x{}", part, isa_name(info.isa), k, n),
+                     kernels::packed_b_bytes(k, n, table_),
+                     [&](void* dst) { kernels::pack_b(data, 1, k, k, n, dst, table_); });
+  }
+
+  /// out[m, n] = a[m, k] b[n, k]' (+ bias)
+  template <class T>
+  void multiply(const Parallel& par, int64_t m, int64_t n, int64_t k, const T* a, const T* b, const void* packed,
+                T* out, int64_t ld) const {
+    if constexpr (std::is_same_v<T, float>) {
+      kernels::GemmArgs g;
+      g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k;
+      g.packed_b = packed, g.c = out, g.ldc = ld;
+      kernels::gemm(g, par, table_);
+    } else {
+      kernels::GenericGemm<T> g;
+      g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k, g.c = out, g.ldc = ld;
+      kernels::gemm_generic(g, par);
+    }
   }
 
   const int64_t* read_lengths(KernelContext& c, const Extents& e) const {
@@ -254,9 +251,43 @@ class LayerKernel final : public Kernel {
 
   Setup setup_;
   Cell cell_;
-  const kernels::KernelTable& table_;
   std::vector<std::shared_ptr<const void>> packed_w_;  ///< per direction
   std::vector<std::shared_ptr<const void>> packed_r_;  ///< per direction and product group
 };
+
+template <class Cell>
+void infer_cell(InferContext& c) {
+  infer_layer(c, Cell::kGates, Cell::kDefaults);
+}
+
+// Rows: the layers have the first `In` inputs and the first `Out` outputs of the LSTM's, and common attributes.
+template <DTypeSet S, size_t In, size_t Out>
+struct Ports {
+  static constexpr auto kOpt = PortUse::kOptional;
+  static constexpr Port kInputs[] = {{"X", S},
+                                     {"W", S},
+                                     {"R", S},
+                                     {"B", S, "T", kOpt},
+                                     {"sequence_lens", dtype_bit(DType::kInt32), "T1", kOpt},
+                                     {"initial_h", S, "T", kOpt},
+                                     {"initial_c", S, "T", kOpt},
+                                     {"P", S, "T", kOpt}};
+  static constexpr Port kOutputs[] = {{"Y", S, "T", kOpt}, {"Y_h", S, "T", kOpt}, {"Y_c", S, "T", kOpt}};
+  static constexpr std::span<const Port> kIn = std::span(kInputs).first(In), kOut = std::span(kOutputs).first(Out);
+};
+template <class... A>
+constexpr std::array<AttrDef, 6 + sizeof...(A)> attrs_and(A... more) {
+  return {optional_attr("activation_alpha", AttrKind::kFloats),
+          optional_attr("activation_beta", AttrKind::kFloats),
+          optional_attr("activations", AttrKind::kStrings),
+          optional_attr("clip", AttrKind::kFloat),
+          string_attr("direction", "forward"),
+          optional_attr("hidden_size", AttrKind::kInt),
+          more...};
+}
+template <class Cell>
+constexpr OpDef row(const char* name) {
+  return {.name = name, .infer = infer_cell<Cell>, .make = make<LayerKernel<Cell>>};
+}
 
 }  // namespace tenon::ops::recurrent

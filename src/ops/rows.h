@@ -46,12 +46,13 @@ constexpr OpDef deprecated(OpDef row) {
   return row;
 }
 
-template <size_t... N>
-constexpr auto join_rows(const std::array<OpDef, N>&... parts) {
-  std::array<OpDef, (N + ... + 0)> out{};
+/// The elements (rows, attributes) of all parts.
+template <class T, size_t... N>
+constexpr auto joined(const std::array<T, N>&... parts) {
+  std::array<T, (N + ... + 0)> out{};
   size_t at = 0;
-  const auto take = [&](const auto& rows) {
-    for (const OpDef& r : rows) out[at++] = r;
+  const auto take = [&](const auto& part) {
+    for (const T& item : part) out[at++] = item;
   };
   (take(parts), ...);
   return out;
@@ -66,7 +67,7 @@ constexpr std::array<OpDef, 4> rows_from_21(const OpDef& base) {
 }
 template <template <DTypeSet> class P>
 constexpr std::array<OpDef, 5> rows_from_19(const OpDef& base) {
-  return join_rows(std::array{row_of<P<kIr9Set>>(base, 19, 20)}, rows_from_21<P>(base));
+  return joined(std::array{row_of<P<kIr9Set>>(base, 19, 20)}, rows_from_21<P>(base));
 }
 
 }  // namespace tenon::ops

@@ -25,7 +25,7 @@ struct PortsOf {
 template <DTypeSet T>
 using Ports = PortsOf<T>;
 constexpr OpDef kRow = {.name = "If", .attrs = kAttrs, .infer = infer, .lowering = Lowering::kIf};
-constexpr auto kOps = join_rows(
+constexpr auto kOps = joined(
     std::array{row_of<PortsOf<kIr3Set, kTensors>>(kRow, 1, 10), row_of<PortsOf<kIr3Set, kTensors>>(kRow, 11, 12),
                row_of<PortsOf<kIr3Set, kTensors | kSequences>>(kRow, 13, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
     rows_from_19<Ports>(kRow));

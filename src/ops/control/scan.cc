@@ -118,9 +118,9 @@ constexpr OpDef kRow8 = {.name = "Scan",
                          .infer = infer_batched,
                          .lowering = Lowering::kScan};
 constexpr OpDef kRow = {.name = "Scan", .attrs = kAttrs9, .infer = infer, .lowering = Lowering::kScan};
-constexpr auto kOps = join_rows(std::array{kRow8, row_of<Ports<kIr3Set>>(kRow, 9, 10),
-                                           row_of<Ports<kIr3Set>>(kRow, 11, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
-                                rows_from_19<Ports>(kRow));
+constexpr auto kOps = joined(std::array{kRow8, row_of<Ports<kIr3Set>>(kRow, 9, 10),
+                                        row_of<Ports<kIr3Set>>(kRow, 11, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
+                             rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

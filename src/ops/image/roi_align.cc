@@ -71,30 +71,21 @@ struct Sample {
   }
 };
 
-class Kernel final : public ops::Kernel {
+class Kernel final : public FloatKernel<Kernel> {
  public:
   explicit Kernel(const NodeInfo& info)
-      : max_(read_max(info.attrs)),
+      : FloatKernel(info),
+        max_(read_max(info.attrs)),
         half_pixel_(read_half_pixel(info.attrs, info.since)),
         ratio_(info.attrs.get_int("sampling_ratio", 0)),
-        scale_(info.attrs.get_float("spatial_scale", 1)),
-        table_(kernels::kernels_for(info.isa)) {}
+        scale_(info.attrs.get_float("spatial_scale", 1)) {}
 
-  void run(KernelContext& c) const override {
-    const TensorRef& batch = c.input(2);
-    for (int64_t i = 0; i < batch.count; ++i)
-      if (const int64_t b = batch.as<int64_t>()[i]; b < 0 || b >= c.input(0).dim[0])
-        fail("batch_indices[{}] is {}, expected a value in [0, {}]", i, b, c.input(0).dim[0] - 1);
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
-
- private:
   template <class T>
   void run_as(KernelContext& c) const {
-    const TensorRef &x = c.input(0), &y = c.output(0);
+    const TensorRef &x = c.input(0), &batch = c.input(2), &y = c.output(0);
+    for (int64_t i = 0; i < batch.count; ++i)
+      if (const int64_t b = batch.as<int64_t>()[i]; b < 0 || b >= x.dim[0])
+        fail("batch_indices[{}] is {}, expected a value in [0, {}]", i, b, x.dim[0] - 1);
     if (y.count == 0) return;
     if (x.count == 0) fail("X {} is empty", to_string(x.dims()));
     const ResultAs<T> out(c, y, table_);
@@ -102,7 +93,7 @@ class Kernel final : public ops::Kernel {
     const int64_t channels = x.dim[1], plane = x.dim[2] * x.dim[3], bins = y.dim[2] * y.dim[3];
     c.par.loop(y.dim[0] * channels, 40.0 * static_cast<double>(bins), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        const int64_t roi = r / channels, b = c.input(2).as<int64_t>()[roi];
+        const int64_t roi = r / channels, b = batch.as<int64_t>()[roi];
         region(in + (b * channels + r % channels) * plane, x.dim[2], x.dim[3], rois + roi * 4, out.data() + r * bins,
                y.dim[2], y.dim[3]);
       }
@@ -110,6 +101,7 @@ class Kernel final : public ops::Kernel {
     out.store(c);
   }
 
+ private:
   /// All bins of one region in one channel.
   template <class T>
   void region(const T* x, int64_t height, int64_t width, const T* roi, T* y, int64_t rows, int64_t cols) const {
@@ -155,7 +147,6 @@ class Kernel final : public ops::Kernel {
   bool max_, half_pixel_;
   int64_t ratio_;
   float scale_;
-  const kernels::KernelTable& table_;
 };
 
 constexpr Port kIn10[] = {{"X", kOldFloatSet, "T1"}, {"rois", kOldFloatSet, "T1"}, {"batch_indices", kInt64Set, "T2"}};

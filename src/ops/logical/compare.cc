@@ -80,8 +80,8 @@ constexpr std::array<OpDef, 5> kEqual = {row("Equal", 1, 6, kAB<kEqual1>, infer_
                                          row("Equal", 13, 18, kAB<kEqual13>, infer_op<Equal>, kMakeEqual),
                                          row("Equal", 19, 0, kAB<kEqual19>, infer_op<Equal>, kMakeEqual)};
 constexpr auto kOps =
-    join_rows(kEqual, ordered_rows<Greater>("Greater"), ordered_rows<Less>("Less"),
-              or_equal_rows<GreaterOrEqual>("GreaterOrEqual"), or_equal_rows<LessOrEqual>("LessOrEqual"));
+    joined(kEqual, ordered_rows<Greater>("Greater"), ordered_rows<Less>("Less"),
+           or_equal_rows<GreaterOrEqual>("GreaterOrEqual"), or_equal_rows<LessOrEqual>("LessOrEqual"));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -68,7 +68,7 @@ constexpr std::array<OpDef, 2> rows(const char* name) {
 }
 constexpr std::array<OpDef, 1> kNot = {
     {{"Not", "", 1, 0, kX<kBoolSet>, kY<kBoolSet>, {}, infer_not, make_not, Lowering::kKernel, 1}}};
-constexpr auto kOps = join_rows(rows<And>("And"), rows<Or>("Or"), rows<Xor>("Xor"), kNot);
+constexpr auto kOps = joined(rows<And>("And"), rows<Or>("Or"), rows<Xor>("Xor"), kNot);
 
 }  // namespace
 TENON_OPS(kOps)

@@ -46,9 +46,9 @@ constexpr std::array<OpDef, 5> rows(const char* name, void (*infer)(InferContext
            {name, "", 13, 13, kAB<kSet13>, kC<kSet13>, {}, infer, make, kKernel, 3},
            {name, "", 14, 0, kAB<kNumericSet>, kC<kNumericSet>, {}, infer, make, kKernel, 3}}};
 }
-constexpr auto kOps = join_rows(rows("Add", infer_op<&Symbols::add>, make_op<Add, kernels::Binary::kAdd>),
-                                rows("Sub", infer_op<&Symbols::sub>, make_op<Sub, kernels::Binary::kSub>),
-                                rows("Mul", infer_op<&Symbols::mul>, make_op<Mul, kernels::Binary::kMul>));
+constexpr auto kOps = joined(rows("Add", infer_op<&Symbols::add>, make_op<Add, kernels::Binary::kAdd>),
+                             rows("Sub", infer_op<&Symbols::sub>, make_op<Sub, kernels::Binary::kSub>),
+                             rows("Mul", infer_op<&Symbols::mul>, make_op<Mul, kernels::Binary::kMul>));
 
 }  // namespace
 TENON_OPS(kOps)

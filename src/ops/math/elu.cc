@@ -47,8 +47,8 @@ constexpr AttrDef kSelu1[] = {float_attr("alpha", kAlpha1), optional_attr("consu
 constexpr AttrDef kSelu[] = {float_attr("alpha", kAlpha), float_attr("gamma", kGamma)};
 constexpr std::array<OpDef, 2> kCelu = {unary_row_of("Celu", 12, 27, kX<kFloatOnly>, kY<kFloatOnly>, make_celu, kElu),
                                         unary_row_of("Celu", 28, 0, kX<kFloatSet>, kY<kFloatSet>, make_celu, kElu)};
-constexpr auto kOps = join_rows(unary_1_6("Elu", 22, kPortsXY, make_elu, kElu1, kElu),
-                                unary_1_6("Selu", 22, kPortsXY, make_selu, kSelu1, kSelu), kCelu);
+constexpr auto kOps = joined(unary_1_6("Elu", 22, kPortsXY, make_elu, kElu1, kElu),
+                             unary_1_6("Selu", 22, kPortsXY, make_selu, kSelu1, kSelu), kCelu);
 
 }  // namespace
 TENON_OPS(kOps)

@@ -36,11 +36,10 @@ std::unique_ptr<const Kernel> make_op(const NodeInfo& n) {
   return make_unary<TypeList<double>, F>(n, 2, f);
 }
 
-constexpr auto kOps =
-    join_rows(unary_1_6("Exp", 13, kPortsInputOutput, make_op<Exp, kernels::Unary::kExp>),
-              unary_1_6("Log", 13, kPortsInputOutput, make_op<Log, kernels::Unary::kLog>),
-              unary_1_6("Sqrt", 13, kPortsXY, make_op<Sqrt, kernels::Unary::kSqrt>),
-              unary_1_6("Reciprocal", 13, kPortsXY, make_op<Reciprocal, kernels::Unary::kReciprocal>));
+constexpr auto kOps = joined(unary_1_6("Exp", 13, kPortsInputOutput, make_op<Exp, kernels::Unary::kExp>),
+                             unary_1_6("Log", 13, kPortsInputOutput, make_op<Log, kernels::Unary::kLog>),
+                             unary_1_6("Sqrt", 13, kPortsXY, make_op<Sqrt, kernels::Unary::kSqrt>),
+                             unary_1_6("Reciprocal", 13, kPortsXY, make_op<Reciprocal, kernels::Unary::kReciprocal>));
 
 }  // namespace
 TENON_OPS(kOps)

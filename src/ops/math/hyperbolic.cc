@@ -30,12 +30,12 @@ std::unique_ptr<const Kernel> make_tanh(const NodeInfo& n) {
   return make_unary<TypeList<double>, Tanh>(n, 2, kernels::Unary::kTanh);
 }
 
-constexpr auto kOps = join_rows(unary_pair("Sinh", 9, 22, kPortsInputOutput, make_op<Sinh>),
-                                unary_pair("Cosh", 9, 22, kPortsInputOutput, make_op<Cosh>),
-                                unary_pair("Asinh", 9, 22, kPortsInputOutput, make_op<Asinh>),
-                                unary_pair("Acosh", 9, 22, kPortsInputOutput, make_op<Acosh>),
-                                unary_pair("Atanh", 9, 22, kPortsInputOutput, make_op<Atanh>),
-                                unary_1_6("Tanh", 13, kPortsInputOutput, make_tanh));
+constexpr auto kOps = joined(unary_pair("Sinh", 9, 22, kPortsInputOutput, make_op<Sinh>),
+                             unary_pair("Cosh", 9, 22, kPortsInputOutput, make_op<Cosh>),
+                             unary_pair("Asinh", 9, 22, kPortsInputOutput, make_op<Asinh>),
+                             unary_pair("Acosh", 9, 22, kPortsInputOutput, make_op<Acosh>),
+                             unary_pair("Atanh", 9, 22, kPortsInputOutput, make_op<Atanh>),
+                             unary_1_6("Tanh", 13, kPortsInputOutput, make_tanh));
 
 }  // namespace
 TENON_OPS(kOps)

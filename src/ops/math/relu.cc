@@ -44,8 +44,8 @@ constexpr std::array<OpDef, 4> kRelu = {
     unary_row_of("Relu", 6, 12, kX<kOldFloatSet>, kY<kOldFloatSet>, make_relu),
     unary_row_of("Relu", 13, 13, kX<kFloatSet>, kY<kFloatSet>, make_relu),
     unary_row_of("Relu", 14, 0, kX<kRelu14>, kY<kRelu14>, make_relu)};
-constexpr auto kOps = join_rows(kRelu, unary_1_6("LeakyRelu", 16, kPortsXY, make_leaky, kLeaky1, kLeaky),
-                                unary_pair("ThresholdedRelu", 10, 22, kPortsXY, make_thresholded, kThreshold));
+constexpr auto kOps = joined(kRelu, unary_1_6("LeakyRelu", 16, kPortsXY, make_leaky, kLeaky1, kLeaky),
+                             unary_pair("ThresholdedRelu", 10, 22, kPortsXY, make_thresholded, kThreshold));
 
 }  // namespace
 TENON_OPS(kOps)

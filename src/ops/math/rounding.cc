@@ -30,9 +30,9 @@ std::unique_ptr<const Kernel> make_op(const NodeInfo& n) {
   return make_unary<TypeList<double>, F>(n, 0.5, f);
 }
 
-constexpr auto kOps = join_rows(unary_1_6("Floor", 13, kPortsXY, make_op<Floor, kernels::Unary::kFloor>),
-                                unary_1_6("Ceil", 13, kPortsXY, make_op<Ceil, kernels::Unary::kCeil>),
-                                unary_pair("Round", 11, 22, kPortsXY, make_op<Round, kernels::Unary::kRound>));
+constexpr auto kOps = joined(unary_1_6("Floor", 13, kPortsXY, make_op<Floor, kernels::Unary::kFloor>),
+                             unary_1_6("Ceil", 13, kPortsXY, make_op<Ceil, kernels::Unary::kCeil>),
+                             unary_pair("Round", 11, 22, kPortsXY, make_op<Round, kernels::Unary::kRound>));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -51,12 +51,12 @@ constexpr AttrDef kSwish[] = {float_attr("alpha", 1)};
 constexpr std::array<OpDef, 1> kSwishRow = {
     unary_row_of("Swish", 24, 0, kX<kFloatSet>, kY<kFloatSet>, make_swish, kSwish)};
 constexpr auto kOps =
-    join_rows(unary_1_6("Sigmoid", 13, kPortsXY, make_op<Sigmoid, kernels::Activation::kSigmoid>),
-              unary_1_6("HardSigmoid", 22, kPortsXY, make_hard_sigmoid, kHard1, kHard),
-              unary_pair("HardSwish", 14, 22, kPortsXY, make_op<HardSwish, kernels::Activation::kHardSwish>), kSwishRow,
-              unary_pair("Mish", 18, 22, kPortsXY, make_op<Mish, kernels::Activation::kMish>),
-              unary_pair("Softplus", 1, 22, kPortsXY, make_op<Softplus, kernels::Activation::kSoftplus>),
-              unary_pair("Softsign", 1, 22, kPortsInputOutput, make_op<Softsign, kernels::Activation::kSoftsign>));
+    joined(unary_1_6("Sigmoid", 13, kPortsXY, make_op<Sigmoid, kernels::Activation::kSigmoid>),
+           unary_1_6("HardSigmoid", 22, kPortsXY, make_hard_sigmoid, kHard1, kHard),
+           unary_pair("HardSwish", 14, 22, kPortsXY, make_op<HardSwish, kernels::Activation::kHardSwish>), kSwishRow,
+           unary_pair("Mish", 18, 22, kPortsXY, make_op<Mish, kernels::Activation::kMish>),
+           unary_pair("Softplus", 1, 22, kPortsXY, make_op<Softplus, kernels::Activation::kSoftplus>),
+           unary_pair("Softsign", 1, 22, kPortsInputOutput, make_op<Softsign, kernels::Activation::kSoftsign>));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -73,7 +73,7 @@ constexpr std::array<OpDef, 3> rows(const char* name) {
            {name, "", 11, 12, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
            {name, "", 13, 0, kInput<kFloatSet>, kOutput<kFloatSet>, kAxis, infer, kMake, kKernel, 1}}};
 }
-constexpr auto kOps = join_rows(rows<false>("Softmax"), rows<true>("LogSoftmax"));
+constexpr auto kOps = joined(rows<false>("Softmax"), rows<true>("LogSoftmax"));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -31,12 +31,12 @@ std::unique_ptr<const Kernel> make_fast(const NodeInfo& n) {
   return make_unary<TypeList<double>, F>(n, 4, f);
 }
 
-constexpr auto kOps = join_rows(unary_pair("Sin", 7, 22, kPortsInputOutput, make_fast<Sin, kernels::Unary::kSin>),
-                                unary_pair("Cos", 7, 22, kPortsInputOutput, make_fast<Cos, kernels::Unary::kCos>),
-                                unary_pair("Tan", 7, 22, kPortsInputOutput, make_op<Tan>),
-                                unary_pair("Asin", 7, 22, kPortsInputOutput, make_op<Asin>),
-                                unary_pair("Acos", 7, 22, kPortsInputOutput, make_op<Acos>),
-                                unary_pair("Atan", 7, 22, kPortsInputOutput, make_op<Atan>));
+constexpr auto kOps = joined(unary_pair("Sin", 7, 22, kPortsInputOutput, make_fast<Sin, kernels::Unary::kSin>),
+                             unary_pair("Cos", 7, 22, kPortsInputOutput, make_fast<Cos, kernels::Unary::kCos>),
+                             unary_pair("Tan", 7, 22, kPortsInputOutput, make_op<Tan>),
+                             unary_pair("Asin", 7, 22, kPortsInputOutput, make_op<Asin>),
+                             unary_pair("Acos", 7, 22, kPortsInputOutput, make_op<Acos>),
+                             unary_pair("Atan", 7, 22, kPortsInputOutput, make_op<Atan>));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -37,25 +37,17 @@ void infer(InferContext& c) {
   c.set_type(0, c.type(0));
 }
 
-class Kernel final : public ops::Kernel {
+class Kernel final : public FloatKernel<Kernel> {
  public:
   explicit Kernel(const NodeInfo& info)
-      : eps_(info.attrs.get_float("epsilon", 1e-5f)),
-        momentum_(info.attrs.get_float("momentum", 0.9f)),
-        table_(kernels::kernels_for(info.isa)) {
+      : FloatKernel(info),
+        eps_(info.attrs.get_float("epsilon", 1e-5f)),
+        momentum_(info.attrs.get_float("momentum", 0.9f)) {
     size_t wanted = 0;
     for (const ValueType* t : info.outputs) wanted += t ? 1 : 0;
     training_ = is_training(info.attrs, info.since, wanted);
   }
 
-  void run(KernelContext& c) const override {
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
-
- private:
   template <class T>
   void run_as(KernelContext& c) const {
     const TensorRef& x = c.input(0);
@@ -84,6 +76,7 @@ class Kernel final : public ops::Kernel {
     out.store(c);
   }
 
+ private:
   template <class T>
   void apply(const Parallel& par, const T* x, T* y, int64_t planes, int64_t channels, int64_t inner, const T* factor,
              const T* offset) const {
@@ -143,7 +136,6 @@ class Kernel final : public ops::Kernel {
 
   float eps_, momentum_;
   bool training_ = false;
-  const kernels::KernelTable& table_;
 };
 
 constexpr PortUse kOpt = PortUse::kOptional;

@@ -32,26 +32,18 @@ void infer(InferContext& c) {
   c.set(0, c.dtype(0), x);
 }
 
-class Kernel final : public ops::Kernel {
+class Kernel final : public FloatKernel<Kernel> {
  public:
   explicit Kernel(const NodeInfo& info)
-      : instance_(info.op == "InstanceNormalization"),
+      : FloatKernel(info),
+        instance_(info.op == "InstanceNormalization"),
         groups_(num_groups(info.attrs)),
-        eps_(info.attrs.get_float("epsilon", 1e-5f)),
-        table_(kernels::kernels_for(info.isa)) {}
+        eps_(info.attrs.get_float("epsilon", 1e-5f)) {}
 
-  void run(KernelContext& c) const override {
-    if (c.output(0).count == 0) return;
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
-
- private:
   template <class T>
   void run_as(KernelContext& c) const {
     const TensorRef& x = c.input(0);
+    if (x.count == 0) return;
     const int64_t channels = x.dim[1], groups = instance_ ? channels : groups_;
     const int64_t rows = x.dim[0] * groups, n = x.count / rows;
     const int64_t inner = n / (channels / groups);
@@ -86,10 +78,10 @@ class Kernel final : public ops::Kernel {
     out.store(c);
   }
 
+ private:
   bool instance_;
   int64_t groups_;
   float eps_;
-  const kernels::KernelTable& table_;
 };
 
 constexpr Port kIn1[] = {{"input", kOldFloatSet}, {"scale", kOldFloatSet}, {"B", kOldFloatSet}};

@@ -21,24 +21,14 @@ void infer(InferContext& c) {
   c.set_type(0, c.type(0));
 }
 
-class Kernel final : public ops::Kernel {
+class Kernel final : public FloatMap<Kernel> {
  public:
   explicit Kernel(const NodeInfo& info)
-      : axis_(info.attrs.get_int("axis", -1)), p_(read_p(info.attrs)), table_(kernels::kernels_for(info.isa)) {}
-  void run(KernelContext& c) const override {
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
+      : FloatMap(info), axis_(info.attrs.get_int("axis", -1)), p_(read_p(info.attrs)) {}
 
- private:
   template <class T>
-  void run_as(KernelContext& c) const {
+  void compute(KernelContext& c, const T* in, T* out) const {
     const TensorRef& x = c.input(0);
-    if (x.count == 0) return;
-    const ResultAs<T> out(c, c.output(0), table_);
-    const T* in = load_as<T>(c, 0, table_);
     const size_t axis = static_cast<size_t>(resolve_axis(axis_, x.rank));
     const int64_t n = x.dim[axis], inner = extent(x.dims(), axis + 1, x.rank);
     c.par.loop(x.count / n, 4.0 * static_cast<double>(n), [&](int64_t begin, int64_t end) {
@@ -51,15 +41,13 @@ class Kernel final : public ops::Kernel {
         }
         if (p_ == 2) norm = std::sqrt(norm);
         for (int64_t i = 0; i < n; ++i)
-          out.data()[first + i * inner] =
-              norm == 0 ? T{0} : static_cast<T>(static_cast<double>(in[first + i * inner]) / norm);
+          out[first + i * inner] = norm == 0 ? T{0} : static_cast<T>(static_cast<double>(in[first + i * inner]) / norm);
       }
     });
-    out.store(c);
   }
 
+ private:
   int64_t axis_, p_;
-  const kernels::KernelTable& table_;
 };
 
 constexpr Port kIn1[] = {{"input", kOldFloatSet}}, kIn22[] = {{"input", kFloatSet}};

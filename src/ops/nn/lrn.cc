@@ -22,28 +22,18 @@ void infer(InferContext& c) {
   c.set_type(0, c.type(0));
 }
 
-class Kernel final : public ops::Kernel {
+class Kernel final : public FloatMap<Kernel> {
  public:
   explicit Kernel(const NodeInfo& info)
-      : size_(read_size(info.attrs)),
+      : FloatMap(info),
+        size_(read_size(info.attrs)),
         alpha_(info.attrs.get_float("alpha", 1e-4f)),
         beta_(info.attrs.get_float("beta", 0.75f)),
-        bias_(info.attrs.get_float("bias", 1)),
-        table_(kernels::kernels_for(info.isa)) {}
-  void run(KernelContext& c) const override {
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
+        bias_(info.attrs.get_float("bias", 1)) {}
 
- private:
   template <class T>
-  void run_as(KernelContext& c) const {
+  void compute(KernelContext& c, const T* in, T* out) const {
     const TensorRef& x = c.input(0);
-    if (x.count == 0) return;
-    const ResultAs<T> out(c, c.output(0), table_);
-    const T* in = load_as<T>(c, 0, table_);
     const int64_t channels = x.dim[1], inner = x.count / (x.dim[0] * channels);
     const int64_t before = (size_ - 1) / 2, after = size_ / 2;
     const T scale = static_cast<T>(alpha_) / static_cast<T>(size_);
@@ -61,17 +51,16 @@ class Kernel final : public ops::Kernel {
             for (int64_t j = 0; j < n; ++j) sum[j] += row[j] * row[j];
           }
           for (int64_t j = 0; j < n; ++j)
-            out.data()[p * inner + i + j] =
+            out[p * inner + i + j] =
                 in[p * inner + i + j] / std::pow(static_cast<T>(bias_) + scale * sum[j], static_cast<T>(beta_));
         }
       }
     });
-    out.store(c);
   }
 
+ private:
   int64_t size_;
   float alpha_, beta_, bias_;
-  const kernels::KernelTable& table_;
 };
 
 constexpr Port kIn1[] = {{"X", kOldFloatSet}}, kIn13[] = {{"X", kFloatSet}};

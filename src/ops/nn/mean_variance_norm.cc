@@ -25,23 +25,13 @@ void infer(InferContext& c) {
   c.set_type(0, c.type(0));
 }
 
-class Kernel final : public ops::Kernel {
+class Kernel final : public FloatMap<Kernel> {
  public:
-  explicit Kernel(const NodeInfo& info) : attrs_(info.attrs), table_(kernels::kernels_for(info.isa)) {}
-  void run(KernelContext& c) const override {
-    if (c.input(0).dtype == DType::kDouble)
-      run_as<double>(c);
-    else
-      run_as<float>(c);
-  }
+  explicit Kernel(const NodeInfo& info) : FloatMap(info), attrs_(info.attrs) {}
 
- private:
   template <class T>
-  void run_as(KernelContext& c) const {
+  void compute(KernelContext& c, const T* in, T* out) const {
     const TensorRef& x = c.input(0);
-    if (x.count == 0) return;
-    const ResultAs<T> out(c, c.output(0), table_);
-    const T* in = load_as<T>(c, 0, table_);
     int64_t* over = c.scratch<int64_t>(x.rank + 1);
     read_axes(attrs_, x.rank, over);
     // Group of each element: its index along the axes that are kept.
@@ -74,13 +64,11 @@ class Kernel final : public ops::Kernel {
       var[g] += (static_cast<double>(in[i]) - mean[g]) * (static_cast<double>(in[i]) - mean[g]);
     });
     for (int64_t g = 0; g < groups; ++g) var[g] = 1 / (std::sqrt(var[g] / count) + 1e-9);
-    each(
-        [&](int64_t i, int64_t g) { out.data()[i] = static_cast<T>((static_cast<double>(in[i]) - mean[g]) * var[g]); });
-    out.store(c);
+    each([&](int64_t i, int64_t g) { out[i] = static_cast<T>((static_cast<double>(in[i]) - mean[g]) * var[g]); });
   }
 
+ private:
   graph::Attrs attrs_;
-  const kernels::KernelTable& table_;
 };
 
 constexpr Port kIn9[] = {{"X", kOldFloatSet}}, kIn13[] = {{"X", kFloatSet}};

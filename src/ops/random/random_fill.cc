@@ -82,10 +82,10 @@ constexpr std::array<OpDef, 2> like_rows(const char* name, std::span<const AttrD
   return {{{name, "", 1, 21, kLikeIn<kAny1>, kLikeOut<kOldFloatSet>, attrs, infer_as_input, make, kKernel, 0, false},
            {name, "", 22, 0, kLikeIn<kAny22>, kLikeOut<kFloatSet>, attrs, infer_as_input, make, kKernel, 0, false}}};
 }
-constexpr auto kOps = join_rows(rows("RandomNormal", kNormal, make<RandomFill<true>>),
-                                rows("RandomUniform", kUniform, make<RandomFill<false>>),
-                                like_rows("RandomNormalLike", kNormalLike, make<RandomFill<true>>),
-                                like_rows("RandomUniformLike", kUniformLike, make<RandomFill<false>>));
+constexpr auto kOps = joined(rows("RandomNormal", kNormal, make<RandomFill<true>>),
+                             rows("RandomUniform", kUniform, make<RandomFill<false>>),
+                             like_rows("RandomNormalLike", kNormalLike, make<RandomFill<true>>),
+                             like_rows("RandomUniformLike", kUniformLike, make<RandomFill<false>>));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -95,7 +95,7 @@ constexpr std::array<OpDef, 4> rows(const char* name) {
            {name, "", 12, 12, kData<kSet1>, kReduced, kAttrs12, infer, kMake},
            {name, "", 13, 0, kData<kNumericSet>, kReduced, kAttrs12, infer, kMake}}};
 }
-constexpr auto kOps = join_rows(rows<true>("ArgMax"), rows<false>("ArgMin"));
+constexpr auto kOps = joined(rows<true>("ArgMax"), rows<false>("ArgMin"));
 
 }  // namespace
 TENON_OPS(kOps)

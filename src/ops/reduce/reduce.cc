@@ -153,11 +153,11 @@ constexpr std::array<OpDef, 3> kSum = {row<Reduce::kSum, kSet1>("ReduceSum", 1, 
                                        row<Reduce::kSum, kSet1>("ReduceSum", 11, 12, false),
                                        row<Reduce::kSum, kSet13>("ReduceSum", 13, 0, true)};
 constexpr auto kOps =
-    join_rows(kSum, rows<Reduce::kMean>("ReduceMean"), extreme_rows<Reduce::kMax>("ReduceMax"),
-              extreme_rows<Reduce::kMin>("ReduceMin"), rows<Reduce::kProd>("ReduceProd"), rows<Reduce::kL1>("ReduceL1"),
-              rows<Reduce::kL2>("ReduceL2"), rows<Reduce::kLogSum>("ReduceLogSum", 27),
-              row_28<Reduce::kLogSum>("ReduceLogSum"), rows<Reduce::kLogSumExp>("ReduceLogSumExp", 27),
-              row_28<Reduce::kLogSumExp>("ReduceLogSumExp"), rows<Reduce::kSumSquare>("ReduceSumSquare"));
+    joined(kSum, rows<Reduce::kMean>("ReduceMean"), extreme_rows<Reduce::kMax>("ReduceMax"),
+           extreme_rows<Reduce::kMin>("ReduceMin"), rows<Reduce::kProd>("ReduceProd"), rows<Reduce::kL1>("ReduceL1"),
+           rows<Reduce::kL2>("ReduceL2"), rows<Reduce::kLogSum>("ReduceLogSum", 27),
+           row_28<Reduce::kLogSum>("ReduceLogSum"), rows<Reduce::kLogSumExp>("ReduceLogSumExp", 27),
+           row_28<Reduce::kLogSumExp>("ReduceLogSumExp"), rows<Reduce::kSumSquare>("ReduceSumSquare"));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -1,5 +1,4 @@
 // GRU: H = (1 - z) h~ + z H, with update gate z, reset gate r and hidden gate h~.
-#include "ops/move.h"
 #include "ops/recurrent.h"
 
 namespace tenon::ops::gru {
@@ -47,60 +46,24 @@ struct Cell {
   }
 };
 
-void infer(InferContext& c) { recurrent::infer_layer(c, Cell::kGates, Cell::kDefaults); }
+constexpr AttrDef kLinear = int_attr("linear_before_reset", 0), kSequence = int_attr("output_sequence", 0);
+constexpr auto kAttrs1 = [] {
+  auto attrs = recurrent::attrs_and(kSequence);
+  attrs[4] = string_attr("direction", "foward");  // sic
+  return attrs;
+}();
+constexpr auto kAttrs3 = recurrent::attrs_and(kLinear, kSequence),
+               kAttrs14 = recurrent::attrs_and(int_attr("layout", 0), kLinear);
+constexpr auto kAttrs7 = recurrent::attrs_and(kLinear);
+using Old = recurrent::Ports<kOldFloatSet, 6, 2>;
+struct Ports1 : Old {
+  static constexpr Port kOut[] = {Old::kOut[0], {"Y_h", kOldFloatSet}};
+};
+constexpr OpDef kRow = recurrent::row<Cell>("GRU");
+constexpr OpDef kOps[] = {row_of<Ports1>(kRow, 1, 2, kAttrs1), row_of<Old>(kRow, 3, 6, kAttrs3),
+                          row_of<Old>(kRow, 7, 13, kAttrs7), row_of<Old>(kRow, 14, 21, kAttrs14),
+                          row_of<recurrent::Ports<kFloatSet, 6, 2>>(kRow, 22, 0, kAttrs14)};
 
-constexpr PortUse kOpt = PortUse::kOptional;
-constexpr DTypeSet kInt32Set = dtype_bit(DType::kInt32);
-template <DTypeSet kSet>
-struct Ports {
-  static constexpr Port kIn[] = {{"X", kSet},
-                                 {"W", kSet},
-                                 {"R", kSet},
-                                 {"B", kSet, "T", kOpt},
-                                 {"sequence_lens", kInt32Set, "T1", kOpt},
-                                 {"initial_h", kSet, "T", kOpt}};
-  static constexpr Port kOut1[] = {{"Y", kSet, "T", kOpt}, {"Y_h", kSet}};
-  static constexpr Port kOut[] = {{"Y", kSet, "T", kOpt}, {"Y_h", kSet, "T", kOpt}};
-};
-using Old = Ports<kOldFloatSet>;
-using New = Ports<kFloatSet>;
-constexpr AttrDef kAttrs1[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "foward"),  // sic
-                               optional_attr("hidden_size", AttrKind::kInt),
-                               int_attr("output_sequence", 0)};
-constexpr AttrDef kAttrs3[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "forward"),
-                               optional_attr("hidden_size", AttrKind::kInt),
-                               int_attr("linear_before_reset", 0),
-                               int_attr("output_sequence", 0)};
-constexpr AttrDef kAttrs7[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "forward"),
-                               optional_attr("hidden_size", AttrKind::kInt),
-                               int_attr("linear_before_reset", 0)};
-constexpr AttrDef kAttrs14[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                                optional_attr("activation_beta", AttrKind::kFloats),
-                                optional_attr("activations", AttrKind::kStrings),
-                                optional_attr("clip", AttrKind::kFloat),
-                                string_attr("direction", "forward"),
-                                optional_attr("hidden_size", AttrKind::kInt),
-                                int_attr("layout", 0),
-                                int_attr("linear_before_reset", 0)};
-constexpr OpDef kOps[] = {
-    {"GRU", "", 1, 2, Old::kIn, Old::kOut1, kAttrs1, infer, make<recurrent::LayerKernel<Cell>>},
-    {"GRU", "", 3, 6, Old::kIn, Old::kOut, kAttrs3, infer, make<recurrent::LayerKernel<Cell>>},
-    {"GRU", "", 7, 13, Old::kIn, Old::kOut, kAttrs7, infer, make<recurrent::LayerKernel<Cell>>},
-    {"GRU", "", 14, 21, Old::kIn, Old::kOut, kAttrs14, infer, make<recurrent::LayerKernel<Cell>>},
-    {"GRU", "", 22, 0, New::kIn, New::kOut, kAttrs14, infer, make<recurrent::LayerKernel<Cell>>},
-};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::gru

@@ -1,5 +1,4 @@
 // LSTM: C = f C + i g(...), H = o h(C), with gates i, o, f and cell input c.
-#include "ops/move.h"
 #include "ops/recurrent.h"
 
 namespace tenon::ops::lstm {
@@ -51,53 +50,16 @@ struct Cell {
   }
 };
 
-void infer(InferContext& c) { recurrent::infer_layer(c, Cell::kGates, Cell::kDefaults); }
+constexpr AttrDef kForget = int_attr("input_forget", 0);
+constexpr auto kAttrs1 = recurrent::attrs_and(kForget, int_attr("output_sequence", 0)),
+               kAttrs14 = recurrent::attrs_and(kForget, int_attr("layout", 0));
+constexpr auto kAttrs7 = recurrent::attrs_and(kForget);
+using Old = recurrent::Ports<kOldFloatSet, 8, 3>;
+constexpr OpDef kRow = recurrent::row<Cell>("LSTM");
+constexpr OpDef kOps[] = {row_of<Old>(kRow, 1, 6, kAttrs1), row_of<Old>(kRow, 7, 13, kAttrs7),
+                          row_of<Old>(kRow, 14, 21, kAttrs14),
+                          row_of<recurrent::Ports<kFloatSet, 8, 3>>(kRow, 22, 0, kAttrs14)};
 
-constexpr PortUse kOpt = PortUse::kOptional;
-constexpr DTypeSet kInt32Set = dtype_bit(DType::kInt32);
-template <DTypeSet kSet>
-struct Ports {
-  static constexpr Port kIn[] = {{"X", kSet},
-                                 {"W", kSet},
-                                 {"R", kSet},
-                                 {"B", kSet, "T", kOpt},
-                                 {"sequence_lens", kInt32Set, "T1", kOpt},
-                                 {"initial_h", kSet, "T", kOpt},
-                                 {"initial_c", kSet, "T", kOpt},
-                                 {"P", kSet, "T", kOpt}};
-  static constexpr Port kOut[] = {{"Y", kSet, "T", kOpt}, {"Y_h", kSet, "T", kOpt}, {"Y_c", kSet, "T", kOpt}};
-};
-using Old = Ports<kOldFloatSet>;
-using New = Ports<kFloatSet>;
-constexpr AttrDef kAttrs1[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "forward"),
-                               optional_attr("hidden_size", AttrKind::kInt),
-                               int_attr("input_forget", 0),
-                               int_attr("output_sequence", 0)};
-constexpr AttrDef kAttrs7[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "forward"),
-                               optional_attr("hidden_size", AttrKind::kInt),
-                               int_attr("input_forget", 0)};
-constexpr AttrDef kAttrs14[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                                optional_attr("activation_beta", AttrKind::kFloats),
-                                optional_attr("activations", AttrKind::kStrings),
-                                optional_attr("clip", AttrKind::kFloat),
-                                string_attr("direction", "forward"),
-                                optional_attr("hidden_size", AttrKind::kInt),
-                                int_attr("input_forget", 0),
-                                int_attr("layout", 0)};
-constexpr OpDef kOps[] = {
-    {"LSTM", "", 1, 6, Old::kIn, Old::kOut, kAttrs1, infer, make<recurrent::LayerKernel<Cell>>},
-    {"LSTM", "", 7, 13, Old::kIn, Old::kOut, kAttrs7, infer, make<recurrent::LayerKernel<Cell>>},
-    {"LSTM", "", 14, 21, Old::kIn, Old::kOut, kAttrs14, infer, make<recurrent::LayerKernel<Cell>>},
-    {"LSTM", "", 22, 0, New::kIn, New::kOut, kAttrs14, infer, make<recurrent::LayerKernel<Cell>>},
-};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::lstm

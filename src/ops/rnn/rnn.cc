@@ -1,5 +1,4 @@
 // RNN: H = f(X W' + H R' + bias).
-#include "ops/move.h"
 #include "ops/recurrent.h"
 
 namespace tenon::ops::rnn {
@@ -29,49 +28,15 @@ struct Cell {
   }
 };
 
-void infer(InferContext& c) { recurrent::infer_layer(c, Cell::kGates, Cell::kDefaults); }
+constexpr auto kAttrs1 = recurrent::attrs_and(int_attr("output_sequence", 0)),
+               kAttrs14 = recurrent::attrs_and(int_attr("layout", 0));
+constexpr auto kAttrs7 = recurrent::attrs_and();
+using Old = recurrent::Ports<kOldFloatSet, 6, 2>;
+constexpr OpDef kRow = recurrent::row<Cell>("RNN");
+constexpr OpDef kOps[] = {row_of<Old>(kRow, 1, 6, kAttrs1), row_of<Old>(kRow, 7, 13, kAttrs7),
+                          row_of<Old>(kRow, 14, 21, kAttrs14),
+                          row_of<recurrent::Ports<kFloatSet, 6, 2>>(kRow, 22, 0, kAttrs14)};
 
-constexpr PortUse kOpt = PortUse::kOptional;
-constexpr DTypeSet kInt32Set = dtype_bit(DType::kInt32);
-template <DTypeSet kSet>
-struct Ports {
-  static constexpr Port kIn[] = {{"X", kSet},
-                                 {"W", kSet},
-                                 {"R", kSet},
-                                 {"B", kSet, "T", kOpt},
-                                 {"sequence_lens", kInt32Set, "T1", kOpt},
-                                 {"initial_h", kSet, "T", kOpt}};
-  static constexpr Port kOut[] = {{"Y", kSet, "T", kOpt}, {"Y_h", kSet, "T", kOpt}};
-};
-using Old = Ports<kOldFloatSet>;
-using New = Ports<kFloatSet>;
-// The default of `activations` is [Tanh, Tanh].
-constexpr AttrDef kAttrs1[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "forward"),
-                               optional_attr("hidden_size", AttrKind::kInt),
-                               int_attr("output_sequence", 0)};
-constexpr AttrDef kAttrs7[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                               optional_attr("activation_beta", AttrKind::kFloats),
-                               optional_attr("activations", AttrKind::kStrings),
-                               optional_attr("clip", AttrKind::kFloat),
-                               string_attr("direction", "forward"),
-                               optional_attr("hidden_size", AttrKind::kInt)};
-constexpr AttrDef kAttrs14[] = {optional_attr("activation_alpha", AttrKind::kFloats),
-                                optional_attr("activation_beta", AttrKind::kFloats),
-                                optional_attr("activations", AttrKind::kStrings),
-                                optional_attr("clip", AttrKind::kFloat),
-                                string_attr("direction", "forward"),
-                                optional_attr("hidden_size", AttrKind::kInt),
-                                int_attr("layout", 0)};
-constexpr OpDef kOps[] = {
-    {"RNN", "", 1, 6, Old::kIn, Old::kOut, kAttrs1, infer, make<recurrent::LayerKernel<Cell>>},
-    {"RNN", "", 7, 13, Old::kIn, Old::kOut, kAttrs7, infer, make<recurrent::LayerKernel<Cell>>},
-    {"RNN", "", 14, 21, Old::kIn, Old::kOut, kAttrs14, infer, make<recurrent::LayerKernel<Cell>>},
-    {"RNN", "", 22, 0, New::kIn, New::kOut, kAttrs14, infer, make<recurrent::LayerKernel<Cell>>},
-};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::rnn

@@ -110,10 +110,10 @@ struct Ports {
 };
 constexpr OpDef kRow = {.name = "Constant", .attrs = kAttrs12, .infer = infer, .make = make<Constant>};
 constexpr auto kOps =
-    join_rows(std::array{row_of<Ports<kOldFloatSet>>(kRow, 1, 8, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 9, 10, kAttrs1),
-                         row_of<Ports<kIr3Set>>(kRow, 11, 11, kAttrs11), row_of<Ports<kIr3Set>>(kRow, 12, 12),
-                         row_of<Ports<kIr4Set>>(kRow, 13, 18)},
-              rows_from_19<Ports>(kRow));
+    joined(std::array{row_of<Ports<kOldFloatSet>>(kRow, 1, 8, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 9, 10, kAttrs1),
+                      row_of<Ports<kIr3Set>>(kRow, 11, 11, kAttrs11), row_of<Ports<kIr3Set>>(kRow, 12, 12),
+                      row_of<Ports<kIr4Set>>(kRow, 13, 18)},
+           rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

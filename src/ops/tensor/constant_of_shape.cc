@@ -57,8 +57,8 @@ struct Ports {
   static constexpr Port kIn[] = {{"input", kInt64Set, "T1"}}, kOut[] = {{"output", T&kNoText, "T2"}};
 };
 constexpr OpDef kRow = {.name = "ConstantOfShape", .attrs = kAttrs, .infer = infer, .make = make<ConstantOfShape>};
-constexpr auto kOps = join_rows(std::array{row_of<Ports<kTypes9>>(kRow, 9, 19), row_of<Ports<kTypes20>>(kRow, 20, 20)},
-                                rows_from_21<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<Ports<kTypes9>>(kRow, 9, 19), row_of<Ports<kTypes20>>(kRow, 20, 20)},
+                             rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -25,9 +25,9 @@ struct Ports {
 };
 constexpr OpDef kRow = {
     .name = "Flatten", .attrs = kAttrs, .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
-constexpr auto kOps = join_rows(std::array{row_of<Ports<kOldFloatSet>>(kRow, 1, 8), row_of<Ports<kIr3Set>>(kRow, 9, 10),
-                                           row_of<Ports<kIr3Set>>(kRow, 11, 12), row_of<Ports<kIr4Set>>(kRow, 13, 20)},
-                                rows_from_21<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<Ports<kOldFloatSet>>(kRow, 1, 8), row_of<Ports<kIr3Set>>(kRow, 9, 10),
+                                        row_of<Ports<kIr3Set>>(kRow, 11, 12), row_of<Ports<kIr4Set>>(kRow, 13, 20)},
+                             rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -19,7 +19,7 @@ template <DTypeSet T>
 using Ports = PortsOf<T>;
 constexpr OpDef kRow = {
     .name = "Identity", .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
-constexpr auto kOps = join_rows(
+constexpr auto kOps = joined(
     std::array{row_of<PortsOf<kIr3Set, kTensors>>(kRow, 1, 12), row_of<PortsOf<kIr4Set, kTensors>>(kRow, 13, 13),
                row_of<PortsOf<kIr4Set, kTensors | kSequences>>(kRow, 14, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
     rows_from_19<Ports>(kRow));

@@ -167,10 +167,10 @@ struct Ports11 : Ports<T> {  // all axes
 };
 constexpr OpDef kRow = {.name = "Pad", .attrs = kAttrs11, .infer = infer, .make = make<Pad>};
 constexpr auto kOps =
-    join_rows(std::array{row_of<OldPorts>(kRow, 1, 1, kAttrs1), row_of<OldPorts>(kRow, 2, 10, kAttrs2),
-                         row_of<Ports11<kOldNumericSet>>(kRow, 11, 12), row_of<Ports11<kIr4Set>>(kRow, 13, 17),
-                         row_of<Ports<kIr4Set>>(kRow, 18, 18), row_of<Ports<kIr4Set>>(kRow, 19, 20)},
-              rows_from_21<Ports>(kRow));
+    joined(std::array{row_of<OldPorts>(kRow, 1, 1, kAttrs1), row_of<OldPorts>(kRow, 2, 10, kAttrs2),
+                      row_of<Ports11<kOldNumericSet>>(kRow, 11, 12), row_of<Ports11<kIr4Set>>(kRow, 13, 17),
+                      row_of<Ports<kIr4Set>>(kRow, 18, 18), row_of<Ports<kIr4Set>>(kRow, 19, 20)},
+           rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

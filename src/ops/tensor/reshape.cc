@@ -82,10 +82,9 @@ struct Ports {
 };
 constexpr OpDef kRow = {
     .name = "Reshape", .attrs = kAttrs14, .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
-constexpr auto kOps =
-    join_rows(std::array{row_of<OldPorts>(kRow, 1, 4, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 5, 12, {}),
-                         row_of<Ports<kIr4Set>>(kRow, 13, 13, {}), row_of<Ports<kIr4Set>>(kRow, 14, 18)},
-              rows_from_19<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<OldPorts>(kRow, 1, 4, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 5, 12, {}),
+                                        row_of<Ports<kIr4Set>>(kRow, 13, 13, {}), row_of<Ports<kIr4Set>>(kRow, 14, 18)},
+                             rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -36,10 +36,9 @@ struct Ports {
   static constexpr Port kIn[] = {{"data", T}}, kOut[] = {{"shape", kInt64Set, "T1"}};
 };
 constexpr OpDef kRow = {.name = "Shape", .attrs = kAttrs, .infer = infer, .make = make<Shape>};
-constexpr auto kOps =
-    join_rows(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12, {}), row_of<Ports<kIr4Set>>(kRow, 13, 14, {}),
-                         row_of<Ports<kIr4Set>>(kRow, 15, 18)},
-              rows_from_19<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12, {}),
+                                        row_of<Ports<kIr4Set>>(kRow, 13, 14, {}), row_of<Ports<kIr4Set>>(kRow, 15, 18)},
+                             rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -19,8 +19,8 @@ struct Ports {
   static constexpr Port kIn[] = {{"data", T}}, kOut[] = {{"size", kInt64Set, "T1"}};
 };
 constexpr OpDef kRow = {.name = "Size", .infer = infer, .make = make<Size>};
-constexpr auto kOps = join_rows(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12), row_of<Ports<kIr4Set>>(kRow, 13, 18)},
-                                rows_from_19<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12), row_of<Ports<kIr4Set>>(kRow, 13, 18)},
+                             rows_from_19<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

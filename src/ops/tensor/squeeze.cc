@@ -46,10 +46,9 @@ struct Ports {
 };
 constexpr OpDef kRow = {
     .name = "Squeeze", .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
-constexpr auto kOps =
-    join_rows(std::array{row_of<OldPorts>(kRow, 1, 10, kAttrs), row_of<OldPorts>(kRow, 11, 12, kAttrs),
-                         row_of<Ports<kIr4Set>>(kRow, 13, 20)},
-              rows_from_21<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<OldPorts>(kRow, 1, 10, kAttrs), row_of<OldPorts>(kRow, 11, 12, kAttrs),
+                                        row_of<Ports<kIr4Set>>(kRow, 13, 20)},
+                             rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -61,8 +61,8 @@ struct Ports {
   static constexpr Port kIn[] = {{"data", T}}, kOut[] = {{"transposed", T}};
 };
 constexpr OpDef kRow = {.name = "Transpose", .attrs = kAttrs, .infer = infer, .make = make<Transpose>};
-constexpr auto kOps = join_rows(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12), row_of<Ports<kIr4Set>>(kRow, 13, 20)},
-                                rows_from_21<Ports>(kRow));
+constexpr auto kOps = joined(std::array{row_of<Ports<kIr3Set>>(kRow, 1, 12), row_of<Ports<kIr4Set>>(kRow, 13, 20)},
+                             rows_from_21<Ports>(kRow));
 
 }  // namespace
 TENON_OPS(kOps)

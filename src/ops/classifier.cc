@@ -37,7 +37,12 @@ Features features(KernelContext& c, size_t i) {
     return f;
   }
   auto* out = c.scratch<double>(x.count);
-  visit<TypeList<float, int64_t, int32_t>>(x.dtype, [&]<class T>() { std::copy_n(x.as<T>(), x.count, out); });
+  visit<TypeList<float, int64_t, int32_t, Half>>(x.dtype, [&]<class T>() {
+    if constexpr (std::is_same_v<T, Half>)
+      std::transform(x.as<T>(), x.as<T>() + x.count, out, [](Half h) { return static_cast<double>(to_float(h)); });
+    else
+      std::copy_n(x.as<T>(), x.count, out);
+  });
   f.data = out;
   return f;
 }
@@ -48,7 +53,12 @@ int64_t feature_rows(InferContext& c, size_t i) {
   return c.rank(i) == 1 ? 1 : c.dims(i)[0];
 }
 
-Transform parse_transform(std::string_view name) {
+void check_columns(const Features& x, int64_t expected) {
+  if (x.columns != expected && x.rows > 0) fail("rows have {} features, expected {}", x.columns, expected);
+}
+
+Transform read_transform(const graph::Attrs& attrs) {
+  const std::string_view name = attrs.get_string("post_transform", "NONE");
   if (name == "NONE") return Transform::kNone;
   if (name == "SOFTMAX") return Transform::kSoftmax;
   if (name == "LOGISTIC") return Transform::kLogistic;
@@ -98,6 +108,22 @@ void ClassLabels::write(const TensorRef& y, int64_t i, int64_t k) const {
   } else {
     y.out<std::string>()[i] = k < 0 ? std::string() : strings[static_cast<size_t>(k)];
   }
+}
+
+void infer_classifier(InferContext& c, const ClassLabels& labels, int64_t columns) {
+  const int64_t n = feature_rows(c, 0);
+  c.set(0, labels.type(), {n});
+  c.set(1, DType::kFloat, {n, columns});
+}
+
+void write_row(KernelContext& c, const ClassLabels& labels, int64_t i, int64_t best, std::span<const double> scores) {
+  if (c.has_output(0)) labels.write(c.output(0), i, best);
+  if (c.has_output(1)) write_scores(c.output(1), i, scores);
+}
+
+void write_scores(const TensorRef& y, int64_t i, std::span<const double> scores) {
+  std::transform(scores.begin(), scores.end(), y.out<float>() + i * static_cast<int64_t>(scores.size()),
+                 [](double s) { return static_cast<float>(s); });
 }
 
 int64_t best_class(std::span<const double> scores) {

@@ -5,7 +5,7 @@
 namespace tenon::ops::zip_map {
 namespace {
 
-ClassLabels labels_of(const graph::Attrs& attrs) { return {attrs, "classlabels_int64s", "classlabels_strings"}; }
+ClassLabels labels_of(const graph::Attrs& attrs) { return {attrs, "classlabels_int64s"}; }
 
 void infer(InferContext& c) {
   const ClassLabels labels = labels_of(c.attrs());

@@ -138,4 +138,15 @@ ValueType widen(InferContext& c, const ValueType& a, const ValueType& b) {
   return out;
 }
 
+static const ValueType& expect_kind(InferContext& c, size_t i, ValueKind kind, const char* what) {
+  const ValueType& t = c.type(i);
+  if (t.kind != kind || !t.inner)
+    fail(ErrorCode::kInvalidGraph, "input {} is {}, expected a {}", i, to_string(t, &c.sym), what);
+  return t;
+}
+const ValueType& expect_map(InferContext& c, size_t i) { return expect_kind(c, i, ValueKind::kMap, "map"); }
+const ValueType& expect_items(InferContext& c, size_t i) {
+  return *expect_kind(c, i, ValueKind::kSequence, "sequence").inner;
+}
+
 }  // namespace tenon::ops

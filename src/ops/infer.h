@@ -118,6 +118,10 @@ DType dtype_attr(const graph::Attrs& attrs, const char* name, DTypeSet known, DT
 void expect_rank(InferContext& c, size_t i, size_t rank);
 /// Throws unless dims a and b can be equal ("what": a phrase for the message).
 void expect_equal(InferContext& c, int64_t a, int64_t b, const char* what);
+/// The type of input i, which must be a map (or of the items of input i, which must be a sequence); its inner type is
+/// known. Throws otherwise.
+const ValueType& expect_map(InferContext& c, size_t i);
+const ValueType& expect_items(InferContext& c, size_t i);
 /// The narrowest type that holds both: dims that differ become fresh symbols, ranks that differ an unknown rank. For
 /// the branches of If and the carried values of Loop and Scan: infer the body, widen the carried types by its results,
 /// and infer it again with the widened ones where they changed. Throws when kinds or element types differ.

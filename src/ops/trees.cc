@@ -233,4 +233,18 @@ void Trees::score(std::span<const double> row, Sum how, std::span<double> scores
     for (double& s : scores) s /= static_cast<double>(roots_.size());
 }
 
+void Trees::check_columns(int64_t rows, int64_t columns) const {
+  if (columns < num_features_ && rows > 0) fail("rows have {} features, the trees read {}", columns, num_features_);
+}
+
+BaseValues::BaseValues(const graph::Attrs& attrs, size_t targets) : values(number_list(attrs, "base_values")) {
+  if (values.size() > 1 && values.size() != targets)
+    fail("base_values has {} entries, expected {}", values.size(), targets);
+}
+
+void BaseValues::add_to(std::span<double> scores) const {
+  if (values.empty()) return;
+  for (size_t k = 0; k < scores.size(); ++k) scores[k] += values[values.size() == 1 ? 0 : k];
+}
+
 }  // namespace tenon::ops

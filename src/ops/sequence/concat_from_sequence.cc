@@ -11,9 +11,7 @@ bool stacks(const graph::Attrs& attrs) {
 }
 
 void infer(InferContext& c) {
-  if (c.type(0).kind != ValueKind::kSequence || !c.type(0).inner)
-    fail(ErrorCode::kInvalidGraph, "input 0 is {}, expected a sequence", to_string(c.type(0), &c.sym));
-  const ValueType& item = *c.type(0).inner;
+  const ValueType& item = expect_items(c, 0);
   if (!item.has_rank) return c.set_unranked(0, item.elem);
   Dims d = item.dims;
   const bool stack = stacks(c.attrs());

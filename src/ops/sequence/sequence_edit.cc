@@ -4,31 +4,26 @@
 namespace tenon::ops::sequence_edit {
 namespace {
 
-const ValueType& item_type(InferContext& c) {
-  if (c.type(0).kind != ValueKind::kSequence || !c.type(0).inner)
-    fail(ErrorCode::kInvalidGraph, "input 0 is {}, expected a sequence", to_string(c.type(0), &c.sym));
-  return *c.type(0).inner;
-}
 void expect_position(InferContext& c, size_t i) {
   if (c.has_rank(i)) expect_equal(c, c.sym.product(c.dims(i)), 1, "number of positions");
 }
 
 void infer_at(InferContext& c) {
   expect_position(c, 1);
-  c.set_type(0, item_type(c));
+  c.set_type(0, expect_items(c, 0));
 }
 void infer_insert(InferContext& c) {
   expect_position(c, 2);
   // An empty sequence says nothing about dims, and one of unknown length may be empty: keep what both allow.
-  c.set_type(0, ValueType::sequence(widen(c, item_type(c), c.type(1))));
+  c.set_type(0, ValueType::sequence(widen(c, expect_items(c, 0), c.type(1))));
 }
 void infer_erase(InferContext& c) {
   expect_position(c, 1);
-  item_type(c);
+  expect_items(c, 0);
   c.set_type(0, c.type(0));
 }
 void infer_length(InferContext& c) {
-  item_type(c);
+  expect_items(c, 0);
   c.set(0, DType::kInt64, {});
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/value_data.h"
+#include "exec/run_lanes.h"
 #include "exec/stack.h"
 
 namespace tenon::exec {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "exec/lanes.h"
 #include "exec/observer.h"
 #include "exec/shape_tree.h"
 #include "ops/kernel.h"
@@ -51,10 +52,14 @@ struct DeviceWork {
 struct RunContext {
   Parallel par;
   Observer* observer = nullptr;
-  DeviceWork* device = nullptr;  ///< set by the outermost frame, for the bodies that it runs too
+  ThreadPool* lane_pool = nullptr;  ///< runs lanes; par.pool may be null at the same time (intra-op 1)
+  int lanes = 1;                    ///< > 1: segments may run on lanes
+  bool lanes_always = false;        ///< and do, faster or not
+  DeviceWork* device = nullptr;     ///< set by the outermost frame, for the bodies that it runs too
 };
 
 class Stack;
+class LaneRun;
 
 class Frame final : public ops::KernelHost {
  public:
@@ -85,6 +90,7 @@ class Frame final : public ops::KernelHost {
 
  private:
   friend class Tracer;
+  friend class LaneRun;
   friend struct ControlFlow;
   struct State {
     void* block = nullptr;  ///< owned arena memory
@@ -99,6 +105,8 @@ class Frame final : public ops::KernelHost {
 
   void open_device_work();
   void run_path();
+  void run_segment(const std::shared_ptr<Segment>& s);
+  LaneRun& lane_run(const LaneChoice::Decision& d);
   std::string_view root_key();
   std::string_view observed_key(const Segment& s);
   void enter(const std::shared_ptr<Segment>& s);
@@ -127,6 +135,7 @@ class Frame final : public ops::KernelHost {
   std::vector<State> states_;
   std::vector<plan::SlotId> owned_;
   std::vector<std::shared_ptr<Segment>> bound_;  ///< segments of the current path
+  std::shared_ptr<Segment> root_;                ///< segment of root_key_, as the tree has it
   size_t depth_ = 0;
   std::vector<Slab> slabs_;                  ///< depth x domain
   std::unique_ptr<DeviceWork> device_work_;  ///< of the outermost frame, when the plan has devices
@@ -141,6 +150,7 @@ class Frame final : public ops::KernelHost {
   };
   std::vector<ScratchBlock> scratch_;
   size_t scratch_block_ = 0, scratch_used_ = 0;
+  std::vector<std::unique_ptr<LaneRun>> lane_runs_;
   const plan::Step* step_ = nullptr;
   RunContext context_;
 };

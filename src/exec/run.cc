@@ -28,17 +28,16 @@ void Frame::run(const RunContext& context) {
 void Frame::run_path() {
   const std::string_view key = root_key();
   std::shared_ptr<Segment> segment;
-  if (!bound_.empty() && key == root_key_) {
-    segment = bound_[0];
+  if (root_ && key == root_key_) {
+    segment = root_;
   } else {
     bound_.clear();
     root_key_.assign(key);
-    segment = program_.shapes.find(nullptr, key);
+    segment = root_ = program_.shapes.find(nullptr, key);
   }
   if (!segment) return trace_from(nullptr, root_key_, 0);
   while (true) {
-    enter(segment);
-    run_steps(segment->begin, segment->end);
+    run_segment(segment);
     if (segment->next == Segment::kEnd) return;
     const std::string_view seen = observed_key(*segment);
     std::shared_ptr<Segment> next = program_.shapes.find(segment.get(), seen);

@@ -35,6 +35,8 @@ struct SlotShape {
 /// A run of steps whose shapes follow from what was known at its first step. It ends where only the run can tell more:
 /// before a step whose shape depends on contents of a value, or after a step whose result shapes are data-dependent.
 /// The key of each child is what was observed there.
+class LaneChoice;
+
 struct Segment {
   enum Next : uint8_t { kEnd, kContents, kDims };
   uint32_t begin = 0, end = 0;                                      ///< steps [begin, end)
@@ -43,6 +45,7 @@ struct Segment {
   std::vector<std::pair<plan::SlotId, std::vector<int64_t>>> ints;  ///< derived integer contents
   std::vector<size_t> slab_bytes;                                   ///< per domain of the plan
   Next next = kEnd;
+  std::shared_ptr<LaneChoice> lane_choice;
   std::vector<plan::SlotId> observed;  ///< one slot (kContents), or the data-dependent results of step end-1 (kDims)
 
  private:

@@ -39,6 +39,7 @@ class Tracer final : public ops::InferHost {
     Segment* parent = parent_;
     for (auto& [key, segment] : made_) {
       pack(*segment, plan_);
+      segment->lane_choice = std::make_shared<LaneChoice>(*segment, plan_);
       f_.program_.shapes.insert(parent, std::move(key), segment);
       parent = segment.get();
     }

@@ -19,6 +19,7 @@ constexpr ConfigKey kSession[] = {
     {"tenon.external_data_dirs", kHonoured, kText, "more directories that external data may lie in, ':'-separated"},
     {"tenon.stop_after_rewrite", kHonoured, kInt, "apply only the first N rewrites (bisecting)"},
     {"tenon.verify", kHonoured, kBool, "check the graph's invariants after every pass"},
+    {"tenon.parallel", kHonoured, kText, "ORT_PARALLEL: measured (default): lanes where they are faster; always"},
     {"tenon.place_nodes", kHonoured, kText, "NODE=PROVIDER;...: the only provider that may take a node"},
     // Optimisation.
     {"optimization.disable_specified_optimizers", kHonoured, kText, "names of rewrites to leave out, ';'-separated"},

@@ -75,8 +75,10 @@ struct Session::Impl {
       placement.providers.push_back({key, providers.back().get()});
     }
     read_wishes();
-    if (options.execution_mode == ExecutionMode::kParallel)
-      log.log(Severity::kInfo, "execution_mode ORT_PARALLEL runs nodes one after the other so far");
+    const std::string lanes = session::config_text(options.config, "tenon.parallel", "measured");
+    if (lanes != "measured" && lanes != "always")
+      fail("tenon.parallel: \"{}\" found, expected measured or always", lanes);
+    lanes_always = lanes == "always";
     if (options.enable_profiling) profiler = std::make_unique<Profiler>(options.profile_file_prefix);
   }
 
@@ -238,18 +240,24 @@ struct Session::Impl {
     metadata = session::metadata_of(g);
   }
 
+  static int resolved(int threads) { return threads == 0 ? ThreadPool::default_threads() : threads; }
+  /// How many nodes may run at once.
+  int lanes() const {
+    return options.execution_mode == ExecutionMode::kParallel ? resolved(options.inter_op_num_threads) : 1;
+  }
+
   void make_pool() {
     if (!options.use_per_session_threads) {
       pool = session::shared_pool();
       return;
     }
     ThreadPool::Options o;
-    o.threads = options.intra_op_num_threads;
+    o.threads = std::max(resolved(options.intra_op_num_threads), lanes());
     o.affinity = session::config_text(options.config, "session.intra_op_thread_affinities");
     const int64_t spin = session::config_int(options.config, "session.intra_op.spin_duration_us", -1);
     if (spin >= 0) o.spin_us = static_cast<int>(std::min<int64_t>(spin, 1000));
     if (!session::config_bool(options.config, "session.intra_op.allow_spinning", true)) o.spin_us = 0;
-    if ((o.threads == 0 ? ThreadPool::default_threads() : o.threads) > 1) pool = std::make_shared<ThreadPool>(o);
+    if (o.threads > 1) pool = std::make_shared<ThreadPool>(o);
   }
 
   void index_results() {
@@ -321,6 +329,7 @@ struct Session::Impl {
   std::shared_ptr<memory::Arena> arena;
   std::shared_ptr<const graph::Graph> graph;
   std::unique_ptr<const graph::Graph> saved_form;  ///< before groups and copies, when there may be some
+  bool lanes_always = false;
   std::unique_ptr<plan::Plan> plan;
   std::unique_ptr<exec::Program> program;
   std::unique_ptr<exec::FramePool> frames;
@@ -400,6 +409,12 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
     if (deadline >= 0) cancel.set_deadline(CancelToken::Clock::now() + std::chrono::milliseconds(deadline));
   }
   exec::RunContext context{.par = {s.pool.get(), &cancel}};
+  if (s.pool && s.lanes() > 1) {
+    context.lane_pool = s.pool.get();
+    context.lanes = s.lanes();
+    context.lanes_always = s.lanes_always;
+    if (s.options.intra_op_num_threads == 1) context.par.pool = nullptr;
+  }
   const ProviderCalls calls(s.providers);
   if (s.profiler) {
     session::ProfileRun observer(*s.profiler);

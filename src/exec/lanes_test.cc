@@ -1,0 +1,93 @@
+// Lanes: schedules keep every order, packing keeps buffers apart, results are the sequential ones to the bit.
+#include "exec/lanes.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "exec/frame.h"
+#include "memory/arena.h"
+#include "support/program.h"
+#include "support/random_graph.h"
+
+namespace tenon::exec::lanes_test {
+namespace {
+
+using test::pick;
+using test::Rng;
+
+TEST(Lanes, ScheduleOfFourBranchesIsTwiceAsShort) {
+  const test::RunnableGraph g(R"(graph (x: float[8]) opset 17 {
+    a1 = Tanh(x)
+    a2 = Tanh(a1)
+    b1 = Sin(x)
+    b2 = Sin(b1)
+    c1 = Cos(x)
+    c2 = Cos(c1)
+    d1 = Exp(x)
+    d2 = Exp(d1)
+    return a2, b2, c2, d2 })");
+  Segment s;
+  s.end = 8;
+  const std::vector<double> cost(8, 1e6);
+  const LaneSchedule two = list_schedule(s, g.plan(), cost, 2);
+  EXPECT_DOUBLE_EQ(two.makespan_ns, 4e6);
+  EXPECT_EQ(two.lanes[0].size(), 4u);
+  EXPECT_DOUBLE_EQ(list_schedule(s, g.plan(), cost, 1).makespan_ns, 8e6);
+  EXPECT_LT(list_schedule(s, g.plan(), cost, 4).makespan_ns, 2.1e6);
+}
+
+TEST(Lanes, RandomGraphsGiveTheSameBits) {
+  Rng rng(11);
+  ThreadPool pools[] = {ThreadPool({.threads = 1}), ThreadPool({.threads = 2}), ThreadPool({.threads = 4})};
+  for (int round = 0; round < 400; ++round) {
+    std::shared_ptr<const graph::Graph> g = test::random_graph(rng, 6 + pick(rng, 30));
+    const auto plan = plan::make_plan(g, {.isa = active_isa()});
+    Program program(*plan);
+    const auto arena = std::make_shared<memory::Arena>();
+    Frame sequential(program, arena), parallel(program, arena);
+    RunContext context;
+    context.lane_pool = &pools[pick(rng, 3)];
+    context.lanes = 2 + pick(rng, 3);
+    context.lanes_always = true;
+    const auto run = [&](Frame& f, const std::vector<Value>& feeds, const RunContext& c) {
+      for (size_t i = 0; i < feeds.size(); ++i) f.bind(i, feeds[i]);
+      f.run(c);
+      std::vector<Value> out;
+      for (size_t i = 0; i < plan->results.size(); ++i) out.push_back(f.take_value(i));
+      f.reset();
+      return out;
+    };
+    for (int k = 0; k < 6; ++k) {  // trace, costs, whole, lanes, lanes, lanes
+      const auto feeds = test::feeds_of(rng, k == 4 ? 7 : 5);
+      const auto want = run(sequential, feeds, {});
+      test::expect_same(run(parallel, feeds, context), want, fmt::format("round {}, run {}", round, k));
+    }
+  }
+}
+
+TEST(Lanes, AnErrorEndsTheRunAndLeavesTheFrameUsable) {
+  test::RunnableGraph g(R"(graph (x: float[4], i: int64[1]) opset 17 {
+    a = Tanh(x)
+    b = Sin(x)
+    c = Gather<axis=0>(x, i)
+    d = Cos(x)
+    e = Add(a, b)
+    f = Add(d, c)
+    return e, f })");
+  ThreadPool pool({.threads = 2});
+  RunContext context;
+  context.lane_pool = &pool;
+  context.lanes = 2;
+  context.lanes_always = true;
+  const Value x = test::tensor_of<float>({4}, {1, 2, 3, 4});
+  for (int k = 0; k < 8; ++k) {
+    const auto good = g.run({x, test::tensor_of<int64_t>({1}, {2})}, context);
+    EXPECT_FLOAT_EQ(good[1].as<float>()[0], std::cos(1.f) + 3);
+    EXPECT_THROW(g.run({x, test::tensor_of<int64_t>({1}, {9})}, context), Error);
+  }
+}
+
+}  // namespace
+}  // namespace tenon::exec::lanes_test

@@ -36,7 +36,7 @@ struct Order {
   std::unordered_map<SlotId, SlotId> buffer;         // slot → slot whose place it shares
   std::unordered_map<SlotId, std::vector<uint32_t>> touches;
 
-  Order(const Segment& s, const plan::Plan& p) : before(s.end - s.begin), after(s.end - s.begin) {
+  Order(const Segment& s, const plan::Plan& p) : before(s.end - s.begin), after(s.end - s.begin), plan_(p) {
     for (const SlotShape& shape : s.shapes)
       buffer[shape.slot] = shape.place == SlotShape::kSame ? buffer_of(shape.base) : shape.slot;
     struct Last {
@@ -67,9 +67,12 @@ struct Order {
     }
   }
 
+  // Which results of earlier segments share memory is not known here: they count as one buffer.
   SlotId buffer_of(SlotId s) const {
+    constexpr SlotId kOutside = kNoSlot - 1;
     const auto it = buffer.find(s);
-    return it == buffer.end() ? s : it->second;
+    if (it != buffer.end()) return it->second;
+    return plan_.slots[s].kind == plan::SlotKind::kTemp ? kOutside : s;
   }
 
  private:
@@ -82,6 +85,7 @@ struct Order {
     auto& t = touches[b];
     if (t.empty() || t.back() != at) t.push_back(at);
   }
+  const plan::Plan& plan_;
 };
 
 }  // namespace
@@ -177,8 +181,13 @@ std::shared_ptr<Segment> packed_for(const Segment& s, const plan::Plan& p, const
     buffers.push_back(
         {i, (shape.bytes + kAlign - 1) / kAlign * kAlign, t == order.touches.end() ? &kNever : &t->second});
   }
-  // A buffer that something after the segment reads stays to its end.
-  const auto stays = [&](const Buffer& b) { return p.slots[s.shapes[b.shape].slot].dies >= s.end; };
+  // A buffer that something after the segment reads, under its own name or that of an in-place result, stays.
+  std::unordered_map<SlotId, uint32_t> dies;
+  for (const SlotShape& shape : s.shapes) {
+    uint32_t& last = dies[order.buffer_of(shape.slot)];
+    last = std::max(last, p.slots[shape.slot].dies);
+  }
+  const auto stays = [&](const Buffer& b) { return dies[s.shapes[b.shape].slot] >= s.end; };
   const auto first = [&](const Buffer& a, const Buffer& b) {  // every use of a has ended when b is written
     if (b.touches->empty() || stays(a)) return false;
     const std::vector<bool>& past = behind[b.touches->front()];

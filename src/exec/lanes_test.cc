@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include "base/error.h"
 #include "exec/frame.h"
 #include "memory/arena.h"
@@ -30,6 +28,7 @@ TEST(Lanes, ScheduleOfFourBranchesIsTwiceAsShort) {
     return a2, b2, c2, d2 })");
   Segment s;
   s.end = 8;
+  for (const plan::Step& step : g.plan().steps) s.shapes.emplace_back().slot = g.plan().outputs(step)[0];
   const std::vector<double> cost(8, 1e6);
   const LaneSchedule two = list_schedule(s, g.plan(), cost, 2);
   EXPECT_DOUBLE_EQ(two.makespan_ns, 4e6);

@@ -6,6 +6,7 @@ test is caught. Prints every survivor with its place; fails when fewer than --ne
 What cannot change results is left alone: statements that end in `// tuning` (block sizes, choice of a fast path, spare
 scratch), what SKIP names, and the single changes that the patterns of SAME describe."""
 import argparse
+import filecmp
 import glob
 import os
 import random
@@ -32,6 +33,7 @@ SKIP = re.compile(r"^\s*(//|#|\*|template|using|static_assert|(static )?constexp
 SAME = [
     # Loops over whole blocks: the loop for the rest takes the last one.
     (re.compile(r"for \(; \w+ \+ [\w *]+ $"), "<=", "<"),
+    *((re.compile(r"for \(; \w+ \+ $"), str(n), str(n + 1), re.compile(r"\d+ (\* W )?<=")) for n in range(9)),
     # Loops over blocks of which the last may be short: one more, of size 0.
     (re.compile(r"for \([^;]*; (\w+) $"), "<", "<=", re.compile(r"< [^;&|]+; \w+ \+= ")),
     # A rest of size 0.
@@ -102,9 +104,9 @@ def main():
     for f in filter(None, files):
         target = os.path.join(copy, f)
         source = os.path.join(ROOT, f)
-        if os.path.exists(source) and not (os.path.exists(target) and os.path.getmtime(target) >= os.path.getmtime(source)):
+        if os.path.exists(source) and not (os.path.exists(target) and filecmp.cmp(source, target, shallow=False)):
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy2(source, target)
+            shutil.copy(source, target)  # with a new time: an interrupted run may have left a mutant behind
     build = ["cmake", "--build", "build/release", "-j", str(os.cpu_count()), "--target", "tenon_tests"]
     test = ["build/release/bin/tenon_tests", "--gtest_brief=1", "--gtest_fail_fast"]
     if not os.path.exists(os.path.join(copy, "build/release/build.ninja")):

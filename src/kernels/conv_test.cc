@@ -138,6 +138,10 @@ TEST(Conv, Depthwise) {
   check_conv({2, 1, 2, 2, 2, {5, 9000}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, true});
   check_conv({2, 1, 2, 4, 2, {4, 4}, {2, 3}, {1, 1}, {1, 1}, {3, 4}, {3, 4}});
   check_conv({1, 2, 4, 4, 4, {33}, {4}, {1}, {1}, {3}, {0}, true});
+  // Rows cut into pieces, with padding at both ends.
+  check_conv({2, 1, 2, 2, 2, {5, 20000}, {2, 3}, {1, 1}, {1, 2}, {0, 2}, {1, 2}, true});
+  check_conv({2, 1, 2, 4, 2, {4, 19000}, {3, 4}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, true});
+  check_conv({1, 1, 2, 2, 2, {40000}, {4}, {3}, {1}, {2}, {3}});
 }
 
 TEST(Conv, DepthwiseWeightsAreNotPacked) {

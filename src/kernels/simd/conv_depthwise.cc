@@ -48,7 +48,7 @@ __attribute__((noinline)) void strip(const DepthwisePlane& d, int64_t column, in
         else
           split_vectors(window(x + t), window(x + t + W), v[t], v[t + 1]);
       }
-      for (int j = 0; j < A; ++j)
+      for (int j = 0; j < A; ++j)  // tuning: the next line ends it, too
         if (s + S * j < K)
           for (int t = 0; t < K; ++t) acc[j] = fma(w[(s + S * j) * K + t], v[t], acc[j]);
     }

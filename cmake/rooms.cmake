@@ -123,7 +123,9 @@ endfunction()
 # calls inside the library are bound at link time, and a sanitizer's runtime is the only thing left undefined.
 function(tenon_export_api target)
   set(script ${PROJECT_SOURCE_DIR}/cmake/exports.map)
-  target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions -Wl,--version-script=${script}
-                      $<$<NOT:$<BOOL:${TENON_SANITIZE}>>:-Wl,-z,defs>)
+  target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions -Wl,--version-script=${script})
+  if(NOT TENON_SANITIZE)
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
   set_target_properties(${target} PROPERTIES LINK_DEPENDS ${script})
 endfunction()

@@ -1,10 +1,20 @@
 // The providers of this build.
 #include "ep/registry.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "ep/cpu/cpu.h"
 #include "ep/testdevice/test_device.h"
 
 namespace tenon::ep {
+namespace {
+
+constexpr std::string_view kHidden[] = {
+    "TestDeviceExecutionProvider",
+};
+
+}  // namespace
 
 std::unique_ptr<Provider> make_provider(std::string_view name, const std::map<std::string, std::string>& options) {
   if (name == "CPUExecutionProvider") return std::make_unique<CpuProvider>();
@@ -13,6 +23,6 @@ std::unique_ptr<Provider> make_provider(std::string_view name, const std::map<st
   return nullptr;
 }
 
-bool is_hidden_provider(std::string_view name) { return name == "TestDeviceExecutionProvider"; }
+bool is_hidden_provider(std::string_view name) { return std::ranges::find(kHidden, name) != std::end(kHidden); }
 
 }  // namespace tenon::ep

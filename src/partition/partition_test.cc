@@ -19,6 +19,7 @@
 #include "ops/op.h"
 #include "partition/group_op.h"
 #include "partition/groups.h"
+#include "support/count_allocations.h"
 #include "support/graph_text.h"
 #include "support/random_graph.h"
 
@@ -163,7 +164,8 @@ std::map<std::string, std::string> random_device(Rng& rng, int id) {
 
 TEST(Placement, RandomGraphsGiveTheResultsOfTheCpu) {
   Rng rng(2);
-  for (int round = 0; round < 10'000; ++round) {
+  const int rounds = test::counts_allocations() ? 10'000 : 500;  // sanitizers are slow
+  for (int round = 0; round < rounds; ++round) {
     auto g = random_graph(rng, 4 + pick(rng, 12));
     Placed cpu(g->clone(), {});
     std::vector<std::map<std::string, std::string>> devices;

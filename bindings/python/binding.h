@@ -36,6 +36,28 @@ Value from_python(nb::handle object, const FeedType& type, const std::string& na
 /// Value → ndarray over the same bytes (strings: object array of str), list, dict, or None.
 nb::object to_python(const Value& value);
 
+/// The class OrtValue of this module. `readonly`: the bytes belong to an array that must not be written.
+struct PyOrtValue {
+  Value value;
+  bool readonly = false;
+};
+/// The class SparseTensor of this module.
+struct PySparse {
+  Value value;
+};
+/// The OrtValue in an OrtValue of this module or of the package; null for other objects.
+const PyOrtValue* held_value(nb::handle object);
+const PySparse* held_sparse(nb::handle object);
+
+/// Numbers as in onnxruntime's OrtDevice.
+struct PyDevice {
+  int type = 0, memory = 0;
+  uint32_t vendor = 0;
+  int id = 0;
+};
+/// Fails where this build has no memory of that kind.
+void check_device(const PyDevice& device, const std::string& what);
+
 /// Python's SessionOptions; the flag is what set_load_cancellation_flag sets.
 struct PySessionOptions {
   SessionOptions options;
@@ -45,13 +67,23 @@ struct PySessionOptions {
 struct PyRunOptions {
   RunOptions options;
   std::atomic<bool> terminate{false};
+  std::vector<std::shared_ptr<const std::map<std::string, Value>>> adapters;
+};
+/// Parameters of a LoRA adapter by input name.
+struct PyAdapter {
+  std::shared_ptr<const std::map<std::string, Value>> parameters;
 };
 
 /// Has `tenon.errors` raise the class of the error's code.
 void raise(const Error& error);
 
 void bind_errors(nb::module_& m);
-void bind_values(nb::module_& m);
+void bind_arrays(nb::module_& m);
+void bind_devices(nb::module_& m);
+void bind_ort_values(nb::module_& m);
+void bind_sparse(nb::module_& m);
+void bind_io_binding(nb::module_& m);
+void bind_lifetime(nb::module_& m);
 void bind_options(nb::module_& m);
 void bind_session(nb::module_& m);
 

@@ -8,9 +8,14 @@ NB_MODULE(_tenon, m) {
   using namespace tenon;
   nb::set_leak_warnings(false);  // sessions that live until the interpreter ends are no leak
   bindings::bind_errors(m);
-  bindings::bind_values(m);
+  bindings::bind_arrays(m);
+  bindings::bind_devices(m);
+  bindings::bind_ort_values(m);
+  bindings::bind_sparse(m);
   bindings::bind_options(m);
   bindings::bind_session(m);
+  bindings::bind_io_binding(m);
+  bindings::bind_lifetime(m);
   m.def("get_available_providers", &available_providers);
   m.def(
       "has_provider", [](const std::string& name) { return has_provider(name); }, nb::arg("name"));

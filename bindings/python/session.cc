@@ -1,48 +1,24 @@
 // session.cc: Session (wrapped by tenon.InferenceSession), NodeArg and ModelMetadata.
 
+#include <algorithm>
 #include <exception>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "async.h"
 #include "base/error.h"
-#include "binding.h"
 #include "interrupt.h"
+#include "lifetime.h"
+#include "session.h"
 
 namespace tenon::bindings {
 namespace {
-
-struct Input {
-  FeedType type;
-  bool required;
-};
-
-struct PySession {
-  explicit PySession(Session s) : session(std::move(s)) {
-    for (const NodeArg& a : session.inputs()) inputs.emplace(a.name, Input{parse_type(a.type), true});
-    required = inputs.size();
-    for (const NodeArg& a : session.overridable_initializers())
-      inputs.emplace(a.name, Input{parse_type(a.type), false});
-    for (const NodeArg& a : session.outputs()) outputs.push_back(a.name);
-  }
-
-  Session session;
-  std::unordered_map<std::string, Input> inputs;
-  size_t required = 0;
-  std::vector<std::string> outputs;
-};
 
 std::string quoted(const std::vector<NodeArg>& args) {
   std::string out;
   for (const NodeArg& a : args) out += (out.empty() ? "'" : ", '") + a.name + "'";
   return out.empty() ? "none" : out;
-}
-
-std::string name_text(nb::handle h, const char* what) {
-  if (!PyUnicode_Check(h.ptr()))
-    throw nb::type_error(fmt::format("{}: expected names as str, found {}", what, class_of(h)).c_str());
-  return nb::cast<std::string>(h);
 }
 
 PySession* make_session(nb::handle model, PySessionOptions& given) {
@@ -54,13 +30,13 @@ PySession* make_session(nb::handle model, PySessionOptions& given) {
   try {
     if (PyUnicode_Check(model.ptr())) {
       const std::string path = nb::cast<std::string>(model);
-      const nb::gil_scoped_release release;
+      const WithoutGil release(given.cancel_load);
       session.emplace(path, options);
     } else {
       Py_buffer view;
       if (PyObject_GetBuffer(model.ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
       try {
-        const nb::gil_scoped_release release;
+        const WithoutGil release(given.cancel_load);
         session.emplace(std::span(static_cast<const uint8_t*>(view.buf), static_cast<size_t>(view.len)), options);
       } catch (...) {
         error = std::current_exception();
@@ -75,72 +51,27 @@ PySession* make_session(nb::handle model, PySessionOptions& given) {
   return new PySession(std::move(*session));
 }
 
-std::vector<std::string> fetch_names(const PySession& s, nb::handle names) {
-  if (names.is_none()) return s.outputs;
-  if (!PyList_Check(names.ptr()) && !PyTuple_Check(names.ptr()))
-    throw nb::type_error("output_names: expected a list of str or None");
-  std::vector<std::string> out;
-  for (nb::handle n : nb::borrow<nb::sequence>(names)) out.push_back(name_text(n, "output_names"));
-  return out.empty() ? s.outputs : out;
-}
-
-void read_feeds(const PySession& s, nb::handle feed, std::vector<std::string>& names, std::vector<Value>& values) {
-  if (!PyDict_Check(feed.ptr())) {
-    if (!nb::hasattr(feed, "keys"))
-      throw nb::type_error(
-          fmt::format("input_feed: expected a mapping of input name to value, found {}", class_of(feed)).c_str());
-    const nb::object dict = nb::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyDict_Type), feed.ptr()));
-    if (!dict.is_valid()) throw nb::python_error();
-    return read_feeds(s, dict, names, values);
-  }
-  size_t required = 0;
-  for (auto [key, value] : nb::borrow<nb::dict>(feed)) {
-    const std::string name = name_text(key, "input_feed");
-    const auto it = s.inputs.find(name);
-    if (it == s.inputs.end())
-      fail("Invalid input name: '{}'; the model's inputs are {}", name, quoted(s.session.inputs()));
-    required += it->second.required;
-    values.push_back(from_python(value, it->second.type, name));
-    names.push_back(name);
-  }
-  if (required == s.required) return;
-  nb::list missing, found;
-  for (const NodeArg& a : s.session.inputs())
-    if (std::find(names.begin(), names.end(), a.name) == names.end()) missing.append(a.name);
-  for (const std::string& n : names) found.append(n);
-  const nb::object type = nb::module_::import_("tenon.errors").attr("MissingInputs");
-  PyErr_SetObject(type.ptr(), type(missing, found).ptr());
-  throw nb::python_error();
-}
-
-nb::list run(PySession& s, nb::handle output_names, nb::handle feed, nb::handle run_options) {
-  std::vector<std::string> names;
-  std::vector<Value> values;
-  PyRunOptions* given = nullptr;
-  if (!run_options.is_none() && !nb::try_cast(run_options, given))
-    throw nb::type_error(fmt::format("run_options: expected RunOptions, found {}", class_of(run_options)).c_str());
-  const std::vector<std::string> fetches = fetch_names(s, output_names);
-  read_feeds(s, feed, names, values);
-  std::vector<Value> results(fetches.size());
-
-  std::atomic<bool> own{false};
-  RunOptions options = given ? given->options : RunOptions{};
-  std::atomic<bool>& terminate = given ? given->terminate : own;
-  options.terminate = &terminate;
-  InterruptGuard guard(terminate);
-  std::exception_ptr error;
-  {
-    const nb::gil_scoped_release release;
-    try {
-      s.session.run(names, values, fetches, results, options);
-    } catch (...) {
-      error = std::current_exception();
-    }
-  }
-  guard.rethrow();
-  if (error) std::rethrow_exception(error);
+nb::list run(PySession& s, nb::handle output_names, nb::handle feed, nb::handle options) {
+  Call call;
+  PyRunOptions* given = run_options(options);
+  call.fetch_names = fetch_names(s, output_names);
+  read_feeds(s, feed, call);
+  add_adapters(call, given);
+  execute(s, call, given);
   nb::list out;
-  for (const Value& v : results) out.append(to_python(v));
+  for (const Value& v : call.fetches) out.append(to_python(v));
+  return out;
+}
+
+nb::list run_with_values(PySession& s, nb::handle output_names, nb::handle feed, nb::handle options) {
+  Call call;
+  PyRunOptions* given = run_options(options);
+  call.fetch_names = fetch_names(s, output_names);
+  read_feeds(s, feed, call);
+  add_adapters(call, given);
+  execute(s, call, given);
+  nb::list out;
+  for (Value& v : call.fetches) out.append(PyOrtValue{std::move(v)});
   return out;
 }
 
@@ -187,11 +118,118 @@ void bind_info(nb::module_& m) {
 
 }  // namespace
 
+PySession::PySession(Session s) : session(std::move(s)) {
+  for (const NodeArg& a : session.inputs()) {
+    FeedType type = parse_type(a.type);
+    const bool needed = type.kind != ValueKind::kOptional;
+    required += needed;
+    has_optional |= !needed;
+    inputs.emplace(a.name, Input{std::move(type), needed});
+  }
+  for (const NodeArg& a : session.overridable_initializers()) inputs.emplace(a.name, Input{parse_type(a.type), false});
+  for (const NodeArg& a : session.outputs()) outputs.push_back(a.name);
+}
+
+std::string name_text(nb::handle h, const char* what) {
+  if (!PyUnicode_Check(h.ptr()))
+    throw nb::type_error(fmt::format("{}: expected names as str, found {}", what, class_of(h)).c_str());
+  return nb::cast<std::string>(h);
+}
+
+PyRunOptions* run_options(nb::handle given) {
+  PyRunOptions* options = nullptr;
+  if (!given.is_none() && !nb::try_cast(given, options))
+    throw nb::type_error(fmt::format("run_options: expected RunOptions, found {}", class_of(given)).c_str());
+  return options;
+}
+
+std::vector<std::string> fetch_names(const PySession& s, nb::handle names) {
+  if (names.is_none()) return s.outputs;
+  if (!PyList_Check(names.ptr()) && !PyTuple_Check(names.ptr()))
+    throw nb::type_error("output_names: expected a list of str or None");
+  std::vector<std::string> out;
+  for (nb::handle n : nb::borrow<nb::sequence>(names)) out.push_back(name_text(n, "output_names"));
+  return out.empty() ? s.outputs : out;
+}
+
+void read_feeds(const PySession& s, nb::handle feed, Call& call) {
+  if (!PyDict_Check(feed.ptr())) {
+    if (!nb::hasattr(feed, "keys"))
+      throw nb::type_error(
+          fmt::format("input_feed: expected a mapping of input name to value, found {}", class_of(feed)).c_str());
+    const nb::object dict = nb::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyDict_Type), feed.ptr()));
+    if (!dict.is_valid()) throw nb::python_error();
+    return read_feeds(s, dict, call);
+  }
+  size_t required = 0;
+  for (auto [key, value] : nb::borrow<nb::dict>(feed)) {
+    const std::string name = name_text(key, "input_feed");
+    const auto it = s.inputs.find(name);
+    if (it == s.inputs.end())
+      fail("Invalid input name: '{}'; the model's inputs are {}", name, quoted(s.session.inputs()));
+    required += it->second.required;
+    call.feeds.push_back(from_python(value, it->second.type, name));
+    call.feed_names.push_back(name);
+  }
+  if (s.has_optional)
+    for (const NodeArg& a : s.session.inputs())
+      if (a.kind == ValueKind::kOptional && std::ranges::find(call.feed_names, a.name) == call.feed_names.end()) {
+        call.feed_names.push_back(a.name);
+        call.feeds.push_back(Value::optional({}));
+      }
+  if (required == s.required) return;
+  nb::list missing, found;
+  for (const NodeArg& a : s.session.inputs())
+    if (s.inputs.at(a.name).required && std::ranges::find(call.feed_names, a.name) == call.feed_names.end())
+      missing.append(a.name);
+  for (const std::string& n : call.feed_names) found.append(n);
+  const nb::object type = nb::module_::import_("tenon.errors").attr("MissingInputs");
+  PyErr_SetObject(type.ptr(), type(missing, found).ptr());
+  throw nb::python_error();
+}
+
+void add_adapters(Call& call, const PyRunOptions* options) {
+  if (!options) return;
+  for (const auto& adapter : options->adapters)
+    for (const auto& [name, value] : *adapter) {
+      const auto at = std::ranges::find(call.feed_names, name) - call.feed_names.begin();
+      if (at == std::ssize(call.feeds)) {
+        call.feed_names.push_back(name);
+        call.feeds.emplace_back();
+      }
+      call.feeds[static_cast<size_t>(at)] = value;
+    }
+}
+
+void execute(const PySession& s, Call& call, PyRunOptions* given) {
+  call.fetches.resize(call.fetch_names.size());
+  std::atomic<bool> own{false};
+  RunOptions options = given ? given->options : RunOptions{};
+  std::atomic<bool>& terminate = given ? given->terminate : own;
+  options.terminate = &terminate;
+  InterruptGuard guard(terminate);
+  std::exception_ptr error;
+  {
+    const WithoutGil release(terminate);
+    try {
+      s.session.run(call.feed_names, call.feeds, call.fetch_names, call.fetches, options);
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  guard.rethrow();
+  if (error) std::rethrow_exception(error);
+}
+
 void bind_session(nb::module_& m) {
   bind_info(m);
   nb::class_<PySession>(m, "Session", "A loaded model; tenon.InferenceSession is its public face.")
       .def(nb::new_(&make_session), nb::arg("model"), nb::arg("options"))
       .def("run", &run, nb::arg("output_names").none(), nb::arg("input_feed"), nb::arg("run_options").none())
+      .def("run_with_ort_values", &run_with_values, nb::arg("output_names").none(), nb::arg("input_feed"),
+           nb::arg("run_options").none(), "As run(), from and to OrtValue.")
+      .def("run_async", &run_async, nb::arg("output_names").none(), nb::arg("input_feed"), nb::arg("callback").none(),
+           nb::arg("user_data").none(), nb::arg("run_options").none())
       .def_prop_ro("inputs", [](const PySession& s) { return s.session.inputs(); })
       .def_prop_ro("outputs", [](const PySession& s) { return s.session.outputs(); })
       .def_prop_ro("overridable_initializers", [](const PySession& s) { return s.session.overridable_initializers(); })

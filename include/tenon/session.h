@@ -64,7 +64,9 @@ struct SessionOptions {
   std::map<std::string, int64_t> free_dimension_overrides_by_denotation;
   std::map<std::string, std::string> config;
   std::map<std::string, Value> initializers;  ///< add_initializer: replaces an initializer of the model by name
-  std::vector<ProviderSpec> providers;        ///< empty: the default list
+  std::map<std::string, Value> external_initializers;  ///< instead of the file, by name; all must be external data
+  std::map<std::string, Value> external_files;         ///< external data in memory (uint8) by the model's location
+  std::vector<ProviderSpec> providers;                 ///< empty: the default list
   const std::atomic<bool>* load_cancel = nullptr;
 };
 
@@ -167,6 +169,8 @@ TENON_API std::vector<std::string> all_providers();
 TENON_API std::string version();  ///< "major.minor.patch"
 /// Op table as JSON: [{domain, name, since, until, inputs: [...], outputs: [...], attributes: [...], deterministic}].
 TENON_API std::string op_table_json();
+/// Receives what sessions without a log_sink log from now on, from any thread; an empty one restores stderr.
+TENON_API void set_default_log_sink(LogSink sink);
 /// Process default severity (0 verbose .. 4 fatal) for sessions with log_severity_level -1.
 TENON_API void set_default_log_severity(int severity);
 /// Seeds the random operators that the model gives no seed, in sessions made from now on.

@@ -3,9 +3,33 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 namespace tenon {
+namespace {
+
+// Never destroyed: threads may log while the process exits.
+struct Default {
+  std::mutex mutex;
+  std::shared_ptr<const Logger::Sink> sink;
+};
+Default& default_sink() {
+  static auto* const d = new Default;
+  return *d;
+}
+
+}  // namespace
+
+void set_default_sink(Logger::Sink sink) {
+  Default& d = default_sink();
+  auto made = sink ? std::make_shared<const Logger::Sink>(std::move(sink)) : nullptr;
+  {
+    const std::lock_guard lock(d.mutex);
+    std::swap(d.sink, made);
+  }  // the old one goes without the lock: its destructor is the client's
+}
 
 Logger::Logger(std::string id, Severity threshold, Sink sink)
     : id_(std::move(id)), threshold_(threshold), sink_(std::move(sink)) {}
@@ -13,6 +37,16 @@ Logger::Logger(std::string id, Severity threshold, Sink sink)
 void Logger::write(Severity s, std::string_view message) const {
   if (sink_) {
     sink_(s, id_, message);
+    return;
+  }
+  std::shared_ptr<const Sink> client;
+  {
+    Default& d = default_sink();
+    const std::lock_guard lock(d.mutex);
+    client = d.sink;
+  }
+  if (client) {
+    (*client)(s, id_, message);
     return;
   }
   static constexpr const char* kNames[] = {"V", "I", "W", "E", "F"};

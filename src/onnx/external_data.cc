@@ -37,7 +37,10 @@ void check_location(std::string_view location) {
 }  // namespace
 
 ExternalFiles::ExternalFiles(fs::path dir, const fs::path& real_model, const LoadOptions& options)
-    : dir_(std::move(dir)), weights_(options.weights), logger_(options.logger) {
+    : dir_(std::move(dir)), weights_(options.weights), logger_(options.logger), in_memory_(options.external) {
+  if (in_memory_)
+    for (const auto& [location, bytes] : in_memory_->files)
+      mapped_.emplace(location, FileBytes::copy({static_cast<const std::byte*>(bytes.data()), bytes.bytes()}));
   if (!real_model.empty()) roots_.push_back(real_model.parent_path());
   for (const fs::path& allowed : options.allowed_dirs) {
     const fs::path real = real_path(allowed);
@@ -49,6 +52,14 @@ void ExternalFiles::warn_key(std::string_view key) {
   if (std::find(warned_.begin(), warned_.end(), key) != warned_.end() || warned_.size() > 20) return;
   warned_.emplace_back(key);
   if (logger_) logger_->log(Severity::kWarning, "external data: key {} is not known and ignored", quote_name(key));
+}
+
+Value ExternalFiles::given(std::string_view name) const {
+  if (!in_memory_) return {};
+  const auto it = in_memory_->tensors.find(std::string(name));
+  if (it == in_memory_->tensors.end()) return {};
+  in_memory_->used.insert(it->first);
+  return it->second;
 }
 
 File ExternalFiles::open(std::string_view location) const {
@@ -84,8 +95,8 @@ ExternalFiles::Piece ExternalFiles::find(const TensorView& t, uint64_t size) {
       fail(ErrorCode::kInvalidGraph, "external data: {} bytes from offset {} expected, file {} has {}", size, p.offset,
            quote_name(p.location), file_size);
   };
-  if (weights_ == Weights::kMapped) {
-    auto it = mapped_.find(p.location);
+  auto it = mapped_.find(p.location);
+  if (weights_ == Weights::kMapped || it != mapped_.end()) {
     if (it == mapped_.end()) it = mapped_.emplace(p.location, FileBytes::map(open(p.location))).first;
     check(it->second->bytes().size());
     return {it->second->bytes().subspan(p.offset, size), it->second};

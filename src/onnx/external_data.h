@@ -27,6 +27,8 @@ class ExternalFiles {
   };
   /// The `size` bytes of a tensor. Errors: kInvalidGraph for keys and numbers, kNoSuchFile for files.
   Piece find(const TensorView& t, uint64_t size);
+  /// What the client gave for the tensor of that name; an empty handle when it gave nothing.
+  Value given(std::string_view name) const;
 
  private:
   void warn_key(std::string_view key);
@@ -36,6 +38,7 @@ class ExternalFiles {
   std::vector<std::filesystem::path> roots_;
   Weights weights_;
   Logger* logger_;
+  ExternalData* in_memory_;
   std::vector<std::string> warned_;
   std::map<std::string, std::shared_ptr<const FileBytes>, std::less<>> mapped_;
   std::optional<File> last_;

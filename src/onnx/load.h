@@ -2,8 +2,11 @@
 #pragma once
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/log.h"
@@ -18,6 +21,13 @@ enum class Weights : uint8_t {
   kRead,    ///< constants own their bytes
 };
 
+/// External data that the client has in memory.
+struct ExternalData {
+  std::map<std::string, Value> tensors;             ///< by name of the initializer, instead of its file
+  std::map<std::string, Value, std::less<>> files;  ///< by location as the model writes it: uint8 tensors
+  std::set<std::string> used;                       ///< names of `tensors` that the load found to be external
+};
+
 struct LoadOptions {
   const graph::OpSet& ops;  ///< rows that nodes resolve to; must outlive the graph
   Limits limits = {};
@@ -26,6 +36,7 @@ struct LoadOptions {
   std::filesystem::path external_dir = {};
   /// Directories outside the model's own that external data may lie in (after resolving symlinks).
   std::vector<std::filesystem::path> allowed_dirs = {};
+  ExternalData* external = nullptr;
   Logger* logger = nullptr;  ///< warnings: unknown keys, declared shapes that inference contradicts
   bool strict = false;       ///< declared shapes that inference contradicts are errors
 };

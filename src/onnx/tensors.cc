@@ -232,6 +232,12 @@ Value TensorImporter::data(const TensorView& t, DType type, int64_t count, size_
     if (type == DType::kString) fail(ErrorCode::kInvalidGraph, "strings cannot be external data");
     if (t.present)
       fail(ErrorCode::kInvalidGraph, "external data and {} found, expected one of them", field_names(t.present));
+    if (Value given = external_.given(t.name)) {
+      if (given.dtype() != type || !std::ranges::equal(given.dims(), t.dims))
+        fail("the value given for external data is {} of shape {}, expected {} of shape {}", dtype_name(given.dtype()),
+             to_string(given.dims()), dtype_name(type), to_string(t.dims));
+      return given;
+    }
     ExternalFiles::Piece piece = external_.find(t, in_file);
     if (count == 0) return Value::tensor(type, t.dims);
     return raw(type, t.dims, piece.bytes, std::move(piece.owner));

@@ -122,6 +122,9 @@ struct Session::Impl {
       at = end + 1;
     }
     o.logger = &log;
+    external.tensors = options.external_initializers;
+    for (const auto& [location, bytes] : options.external_files) external.files.emplace(location, bytes);
+    o.external = &external;
     o.strict = session::config_bool(options.config, "session.strict_shape_type_inference", false);
     return o;
   }
@@ -163,6 +166,10 @@ struct Session::Impl {
   }
 
   void apply_overrides(graph::Graph& g) {
+    for (const auto& [name, value] : external.tensors)
+      if (!external.used.contains(name))
+        fail("add_external_initializers: the model has no initializer \"{}\" whose data is external", name);
+    external = {};
     for (const auto& [name, value] : options.initializers) {
       const graph::ValueId v = g.find_value(name);
       if (v == graph::kNone || !g.value(v).data) fail("add_initializer: the model has no initializer \"{}\"", name);
@@ -323,6 +330,7 @@ struct Session::Impl {
   std::unique_ptr<Profiler> profiler;
   LoadReport report;
   std::vector<std::unique_ptr<ep::Provider>> providers;
+  onnx::ExternalData external;
   partition::Placement placement;
   partition::Wishes wishes;
   memory::WeightStore store;
@@ -392,7 +400,16 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
   std::vector<bool> late;
   for (size_t j = 0; j < fetch_names.size(); ++j) {
     const size_t at = s.find_fetch(fetch_names[j], j);
-    if (!fetches[j] || !fetches[j].is_tensor() || fetches[j].dtype() != s.outputs[at].dtype) continue;
+    if (!fetches[j].is_tensor()) continue;
+    if (s.outputs[at].kind != ValueKind::kTensor ||
+        (fetches[j].dtype() != s.outputs[at].dtype && s.outputs[at].dtype != DType::kUndefined))
+      fail("output {}: the given buffer is a tensor of {}, expected {}", fetch_names[j], dtype_name(fetches[j].dtype()),
+           s.outputs[at].type);
+    if (fetches[j].dtype() == DType::kString) {  // copied at the end
+      late.resize(fetches.size());
+      late[j] = true;
+      continue;
+    }
     for (size_t k = 0; k < j; ++k)
       if (overlap(fetches[j], fetches[k]))
         fail("the buffers given for outputs {} and {} overlap", fetch_names[j], fetch_names[k]);
@@ -432,7 +449,10 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
     if (!std::ranges::equal(result.dims(), fetches[j].dims()))
       fail("output {}: the given buffer has shape {}, the result {}", fetch_names[j], to_string(fetches[j].dims()),
            to_string(result.dims()));
-    std::memcpy(fetches[j].mutable_data(), result.data(), result.bytes());
+    if (result.dtype() == DType::kString)
+      std::ranges::copy(result.string_data(), fetches[j].as_mutable<std::string>().begin());
+    else
+      std::memcpy(fetches[j].mutable_data(), result.data(), result.bytes());
   }
   if (!options.config.empty() && options.config.contains("memory.enable_memory_arena_shrinkage")) {
     f.reset();
@@ -465,6 +485,12 @@ std::string Session::model_bytes() const {
 
 void set_seed(int64_t seed) { set_default_seed(static_cast<uint64_t>(seed)); }
 std::string version() { return TENON_VERSION; }
+void set_default_log_sink(LogSink sink) {
+  if (!sink) return set_default_sink({});
+  set_default_sink([sink = std::move(sink)](Severity severity, std::string_view id, std::string_view m) {
+    sink(static_cast<int>(severity), id, m);
+  });
+}
 void set_default_log_severity(int severity) {
   if (severity < 0 || severity > 4) fail("log severity: {} found, expected 0 (verbose) to 4 (fatal)", severity);
   session::set_default_severity(static_cast<Severity>(severity));

@@ -84,6 +84,8 @@ void bind_ort_values(nb::module_& m);
 void bind_sparse(nb::module_& m);
 void bind_io_binding(nb::module_& m);
 void bind_lifetime(nb::module_& m);
+void bind_adapter(nb::module_& m);
+void bind_logger(nb::module_& m);
 void bind_options(nb::module_& m);
 void bind_session(nb::module_& m);
 

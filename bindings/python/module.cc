@@ -13,6 +13,8 @@ NB_MODULE(_tenon, m) {
   bindings::bind_ort_values(m);
   bindings::bind_sparse(m);
   bindings::bind_options(m);
+  bindings::bind_adapter(m);
+  bindings::bind_logger(m);
   bindings::bind_session(m);
   bindings::bind_io_binding(m);
   bindings::bind_lifetime(m);
@@ -24,9 +26,4 @@ NB_MODULE(_tenon, m) {
   m.def("op_table_json", &op_table_json,
         "Every operator as JSON: domain, name, since, until, inputs, outputs, attributes.");
   m.def("set_seed", &set_seed);
-  m.def("set_default_logger_severity", [](int severity) {
-    if (severity < 0 || severity > 4)
-      fail("logger severity: expected 0 (verbose), 1 (info), 2 (warning), 3 (error) or 4 (fatal), found {}", severity);
-    set_default_log_severity(severity);
-  });
 }

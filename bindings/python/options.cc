@@ -1,7 +1,9 @@
 // options.cc: SessionOptions, RunOptions and their enumerations, with the names of onnxruntime's.
+#include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
-#include "binding.h"
+#include "numpy.h"
 
 namespace tenon::bindings {
 namespace {
@@ -47,6 +49,49 @@ std::string config_entry(const std::map<std::string, std::string>& config, const
     throw nb::python_error();
   }
   return it->second;
+}
+
+Value initializer(nb::handle given, const std::string& name) {
+  if (const PyOrtValue* v = held_value(given)) return v->value;
+  return tensor_of_array(given, nullptr, name);
+}
+
+void add_external(PySessionOptions& o, nb::list names, nb::list values) {
+  if (nb::len(names) != nb::len(values))
+    fail("add_external_initializers: expected a value for each name, found {} names and {} values", nb::len(names),
+         nb::len(values));
+  for (size_t i = 0; i < nb::len(names); ++i) {
+    const std::string name = nb::cast<std::string>(names[i]);
+    o.options.external_initializers[name] = initializer(values[i], name);
+  }
+}
+
+void add_files(PySessionOptions& o, const std::vector<std::string>& names, nb::sequence buffers,
+               const std::vector<int64_t>& lengths) {
+  const char* what = "add_external_initializers_from_files_in_memory";
+  if (names.size() != nb::len(buffers) || names.size() != lengths.size())
+    fail("{}: expected a buffer and a length for each name, found {} names, {} buffers and {} lengths", what,
+         names.size(), nb::len(buffers), lengths.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(nb::object(buffers[i]).ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
+    const int64_t dims[] = {view.len};
+    Value bytes = Value::tensor(DType::kUint8, dims);
+    std::memcpy(bytes.mutable_data(), view.buf, static_cast<size_t>(view.len));
+    PyBuffer_Release(&view);
+    if (lengths[i] != dims[0]) fail("{}: '{}': expected length {}, found {}", what, names[i], dims[0], lengths[i]);
+    if (!o.options.external_files.emplace(names[i], bytes).second) fail("{}: file '{}' is given twice", what, names[i]);
+  }
+}
+
+void add_provider(PySessionOptions& o, const std::string& name, const std::map<std::string, std::string>& options) {
+  const std::vector<std::string> known = all_providers();
+  if (std::ranges::find(known, name) == known.end()) {
+    std::string list;
+    for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+    fail("add_provider: unknown provider '{}', expected one of {}", name, list);
+  }
+  o.options.providers.push_back({name, options});
 }
 
 [[noreturn]] void not_yet(const char* name) { fail(ErrorCode::kNotImplemented, "SessionOptions.{}", name); }
@@ -153,15 +198,43 @@ void bind_options(nb::module_& m) {
       .def(
           "add_initializer",
           [](Options& o, const std::string& name, nb::handle value) {
-            o.options.initializers[name] = from_python(value, FeedType{}, name);
+            o.options.initializers[name] = initializer(value, name);
           },
-          nb::arg("name"), nb::arg("value"), "Replaces an initializer of the model by an array.")
+          nb::arg("name"), nb::arg("value"), "Replaces an initializer of the model by an array or an OrtValue.")
+      .def("add_external_initializers", &add_external, nb::arg("names"), nb::arg("values"),
+           "Values instead of the external data of initializers.")
+      .def("add_external_initializers_from_files_in_memory", &add_files, nb::arg("names"), nb::arg("buffers"),
+           nb::arg("lengths"), "Contents of files of external data, by their names in the model; copied.")
       .def(
           "add_provider",
           [](Options& o, const std::string& name, const std::map<std::string, std::string>& options) {
-            o.options.providers.push_back({name, options});
+            add_provider(o, name, options);
           },
           nb::arg("name"), nb::arg("options") = nb::dict(), "Appends a provider; used when a session is given none.")
+      .def(
+          "add_provider_for_devices",
+          [](Options& o, nb::sequence devices, const std::map<std::string, std::string>& options) {
+            if (nb::len(devices) == 0) fail("add_provider_for_devices: expected one or more devices, found none");
+            const std::string name = nb::cast<std::string>(devices[0].attr("ep_name"));
+            for (nb::handle d : devices)
+              if (const std::string other = nb::cast<std::string>(d.attr("ep_name")); other != name)
+                fail("add_provider_for_devices: expected devices of one provider, found {} and {}", name, other);
+            add_provider(o, name, options);
+          },
+          nb::arg("ep_devices"), nb::arg("options") = nb::dict(),
+          "As add_provider(), with devices of get_ep_devices().")
+      .def(
+          "set_provider_selection_policy",
+          [](Options&, nb::handle policy) {
+            const nb::object known = nb::module_::import_("tenon.devices").attr("OrtExecutionProviderDevicePolicy");
+            if (!nb::isinstance(policy, known))
+              throw nb::type_error(fmt::format("set_provider_selection_policy: expected "
+                                               "OrtExecutionProviderDevicePolicy, found {}",
+                                               class_of(policy))
+                                       .c_str());
+          },
+          nb::arg("policy"), "Every policy chooses the CPU, the only device of get_ep_devices().")
+      .def("clear_ep_context_data_read_func", [](Options&) {})
       .def("has_providers", [](const Options& o) { return !o.options.providers.empty(); })
       .def(
           "set_load_cancellation_flag", [](Options& o, nb::handle v) { o.cancel_load = truth(v); }, nb::arg("cancel"),
@@ -183,8 +256,7 @@ void bind_options(nb::module_& m) {
           },
           nb::rv_policy::take_ownership);
   for (const char* name :
-       {"add_provider_for_devices", "set_provider_selection_policy", "set_provider_selection_policy_delegate",
-        "register_custom_ops_library", "add_external_initializers", "add_external_initializers_from_files_in_memory"})
+       {"set_provider_selection_policy_delegate", "register_custom_ops_library", "set_ep_context_data_read_func"})
     c.def(name, [name](Options&, nb::args, nb::kwargs) { not_yet(name); });
 
   nb::class_<PyRunOptions> r(m, "RunOptions", "Settings of one run; names and defaults are onnxruntime's.");
@@ -205,7 +277,12 @@ void bind_options(nb::module_& m) {
       .def_prop_rw(
           "only_execute_path_to_fetches", [](const PyRunOptions& o) { return o.options.only_execute_path_to_fetches; },
           [](PyRunOptions& o, nb::handle v) { o.options.only_execute_path_to_fetches = truth(v); })
-      .def_prop_ro("training_mode", [](const PyRunOptions&) { return false; })
+      .def_prop_rw(
+          "training_mode", [](const PyRunOptions&) { return false; },
+          [](PyRunOptions&, nb::handle v) {
+            if (truth(v)) fail(ErrorCode::kNotImplemented, "RunOptions.training_mode: runs are inference only");
+          },
+          "Always False.")
       .def(
           "add_run_config_entry",
           [](PyRunOptions& o, const std::string& key, const std::string& value) {
@@ -219,8 +296,12 @@ void bind_options(nb::module_& m) {
             return config_entry(o.options.config, key, "RunOptions");
           },
           nb::arg("key"))
-      .def("add_active_adapter",
-           [](PyRunOptions&, nb::args) { fail(ErrorCode::kNotImplemented, "RunOptions.add_active_adapter"); });
+      .def(
+          "add_active_adapter",
+          [](PyRunOptions& o, const PyAdapter& adapter) {
+            if (adapter.parameters) o.adapters.push_back(adapter.parameters);
+          },
+          nb::arg("adapter"), "Runs with these options take the adapter's values for the inputs that it names.");
 }
 
 }  // namespace tenon::bindings

@@ -4,11 +4,25 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/shape.h"
+#include "base/value_data.h"
 #include "numpy.h"
 
 namespace tenon::bindings {
 namespace {
+
+enum class SparseFormat : int { kUndefined = 0, kCoo = 1, kCsr = 2, kBlockSparse = 4 };  // as in OrtSparseFormat
+
+// A sparse value is {values, indices...}: the indices tell the format.
+SparseFormat format_of(const Value& v) {
+  if (v.items().size() == 3) return SparseFormat::kCsr;
+  return v.items()[1].dtype() == DType::kInt32 ? SparseFormat::kBlockSparse : SparseFormat::kCoo;
+}
+
+Value make_csr(std::span<const int64_t> dims, const Value& values, const Value& inner, const Value& outer) {
+  const Value v = Value::sparse(dims, values, inner);
+  ValueAccess::data(v)->items.push_back(outer);
+  return v;
+}
 
 Value indices_of(nb::handle given, const char* what, const char* type) {
   const nb::object array = nb::module_::import_("numpy").attr("ascontiguousarray")(given, nb::arg("dtype") = type);
@@ -75,15 +89,14 @@ PySparse csr(const std::vector<int64_t>& dims, nb::handle values, nb::handle inn
     fail("{}: expected outer indices from 0 to {}, found {} to {}", what, v.count(), o.front(), o.back());
   for (size_t i = 1; i < o.size(); ++i)
     if (o[i] < o[i - 1]) fail("{}: expected outer indices that do not fall, found {} after {}", what, o[i], o[i - 1]);
-  return {Value::sparse(SparseFormat::kCsr, dims, v, {in, out})};
+  return {make_csr(dims, v, in, out)};
 }
 
 PySparse blocks(const std::vector<int64_t>& dims, nb::handle values, nb::handle indices, const PyDevice& device) {
   const char* what = "blocksparse_from_numpy";
   check_device(device, what);
   need_dims(dims, what);
-  return {
-      Value::sparse(SparseFormat::kBlockSparse, dims, values_of(values, what), {indices_of(indices, what, "int32")})};
+  return {Value::sparse(dims, values_of(values, what), indices_of(indices, what, "int32"))};
 }
 
 struct View {
@@ -91,7 +104,7 @@ struct View {
 };
 
 const Value& format_or_fail(const PySparse& s, SparseFormat format, const char* name) {
-  if (s.value.sparse_format() != format) fail("SparseTensor: expected format {}, found another; see format()", name);
+  if (format_of(s.value) != format) fail("SparseTensor: expected format {}, found another; see format()", name);
   return s.value;
 }
 
@@ -125,7 +138,7 @@ void bind_sparse(nb::module_& m) {
       .def("data_type",
            [](const PySparse& s) { return "sparse_tensor(" + std::string(dtype_name(s.value.dtype())) + ")"; })
       .def("device_name", [](const PySparse&) { return "cpu"; })
-      .def_prop_ro("_format", [](const PySparse& s) { return static_cast<int>(s.value.sparse_format()); })
+      .def_prop_ro("_format", [](const PySparse& s) { return static_cast<int>(format_of(s.value)); })
       .def("get_coo_data", [](const PySparse& s) { return CooView{{format_or_fail(s, SparseFormat::kCoo, "COO")}}; })
       .def("get_csrc_data", [](const PySparse& s) { return CsrView{{format_or_fail(s, SparseFormat::kCsr, "CSRC")}}; })
       .def("get_blocksparse_data", [](const PySparse& s) {

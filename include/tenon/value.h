@@ -15,9 +15,6 @@ namespace tenon {
 
 enum class ValueKind : uint8_t { kNone, kTensor, kSequence, kMap, kOptional, kSparse, kOpaque };
 
-/// Numbered as in OrtSparseFormat.
-enum class SparseFormat : uint8_t { kUndefined = 0, kCoo = 1, kCsr = 2, kBlockSparse = 4 };
-
 /// Where bytes live. The host is {kCpu, 0, 0, kDefault}.
 struct Device {
   enum class Type : uint8_t { kCpu, kGpu, kFpga, kNpu };
@@ -60,8 +57,6 @@ class TENON_API Value {
   static Value optional(Value item);
   /// Sparse COO tensor: `values` [nnz], `indices` int64 [nnz] (linear) or [nnz, rank].
   static Value sparse(std::span<const int64_t> dims, Value values, Value indices);
-  /// Sparse tensor of any format; `indices` holds COO {indices}, CSR {inner, outer}, block sparse {indices}.
-  static Value sparse(SparseFormat format, std::span<const int64_t> dims, Value values, std::vector<Value> indices);
 
   explicit operator bool() const noexcept { return d_ != nullptr; }
   ValueKind kind() const noexcept;
@@ -87,8 +82,7 @@ class TENON_API Value {
 
   // Sequences, maps, optionals, sparse tensors.
   std::span<const Value> items()
-      const noexcept;  ///< sequence items; map {keys, values}; optional {} or {item}; sparse {values, indices...}
-  SparseFormat sparse_format() const noexcept;  ///< kUndefined for values that are not sparse
+      const noexcept;  ///< sequence items; map {keys, values}; optional {} or {item}; sparse {values, indices}
   /// Tensor with the same bytes and other dims (same element count).
   Value reshaped(std::span<const int64_t> dims) const;
   /// Number of handles on the same data.

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/log_sink.h"
+
 namespace tenon {
 namespace {
 

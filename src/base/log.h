@@ -28,9 +28,6 @@ class Logger {
   Sink sink_;
 };
 
-/// Where loggers without a sink write from now on; an empty sink restores stderr. Thread-safe.
-void set_default_sink(Logger::Sink sink);
-
 /// Edit distance based "did you mean": the nearest of `known` to `name`, or empty when nothing is near.
 template <class Range>
 std::string_view nearest_name(std::string_view name, const Range& known);

@@ -146,21 +146,12 @@ Value Value::optional(Value item) {
 }
 
 Value Value::sparse(std::span<const int64_t> dims, Value values, Value indices) {
-  std::vector<Value> list;
-  list.push_back(std::move(indices));
-  return sparse(SparseFormat::kCoo, dims, std::move(values), std::move(list));
-}
-
-Value Value::sparse(SparseFormat format, std::span<const int64_t> dims, Value values, std::vector<Value> indices) {
   Value v(new_record(values.dtype(), dims));
   v.d_->kind = ValueKind::kSparse;
-  v.d_->sparse = format;
   v.d_->items.push_back(std::move(values));
-  for (Value& i : indices) v.d_->items.push_back(std::move(i));
+  v.d_->items.push_back(std::move(indices));
   return v;
 }
-
-SparseFormat Value::sparse_format() const noexcept { return d_ ? d_->sparse : SparseFormat::kUndefined; }
 
 ValueKind Value::kind() const noexcept { return d_ ? d_->kind : ValueKind::kNone; }
 DType Value::dtype() const noexcept { return d_ ? d_->dtype : DType::kUndefined; }

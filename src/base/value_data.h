@@ -16,7 +16,6 @@ struct ValueData {
   std::atomic<int> refs{1};
   ValueKind kind = ValueKind::kTensor;
   DType dtype = DType::kUndefined;
-  SparseFormat sparse = SparseFormat::kUndefined;
   Device device;
   Dims dims;
   int64_t count = 0;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/log_sink.h"
 #include "base/seed.h"
 #include "base/value_data.h"
 #include "ep/registry.h"

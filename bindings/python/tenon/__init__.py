@@ -1,46 +1,72 @@
 """Tenon: run ONNX models. The names, defaults and results are those of `onnxruntime`: `import tenon as ort`."""
-from . import _tenon, capi, errors
+from . import _tenon, errors
 from ._tenon import (
     ExecutionMode,
     ExecutionOrder,
     GraphOptimizationLevel,
+    LoraAdapter,
     ModelMetadata,
     NodeArg,
     RunOptions,
+    SessionIOBinding,
     SessionOptions,
     get_all_providers,
     get_available_providers,
     op_table_json,
+    set_default_logger_callback,
     set_default_logger_severity,
 )
+from .adapter import AdapterFormat
+from .compiler import ModelCompiler, OrtCompileApiFlags, OrtExternalInitializerInfo
+from .devices import (
+    OrtDevice,
+    OrtDeviceVendorId,
+    OrtEpAssignedNode,
+    OrtEpAssignedSubgraph,
+    OrtEpDevice,
+    OrtExecutionProviderDevicePolicy,
+    OrtHardwareDevice,
+    OrtHardwareDeviceType,
+    OrtSyncStream,
+    get_ep_devices,
+    register_execution_provider_library,
+    unregister_execution_provider_library,
+)
+from .install import install_as_onnxruntime
+from .io_binding import IOBinding
+from .memory import (
+    OrtAllocatorType,
+    OrtArenaCfg,
+    OrtDeviceMemoryType,
+    OrtMemoryInfo,
+    OrtMemoryInfoDeviceType,
+    OrtMemType,
+    create_and_register_allocator,
+    create_and_register_allocator_v2,
+)
+from .process import preload_dlls, print_debug_info, set_global_thread_pool_sizes
 from .session import InferenceSession
+from .sparse import OrtSparseFormat, SparseTensor
+from .values import OrtValue, copy_tensors
+
+from . import capi  # isort: skip: needs the names above
 
 __version__ = _tenon.version()
 package_name = "tenon"
+cuda_version = ""
 
 __all__ = [
-    "ExecutionMode", "ExecutionOrder", "GraphOptimizationLevel", "InferenceSession", "ModelMetadata", "NodeArg", "RunOptions",
-    "SessionOptions", "capi", "disable_telemetry_events", "enable_telemetry_events", "errors", "get_all_providers",
-    "get_available_providers", "get_build_info", "get_device", "get_version_string", "has_collective_ops", "op_table_json",
-    "set_default_logger_severity", "set_default_logger_verbosity", "set_seed",
-]
-
-# What onnxruntime has and Tenon has not yet. Asking for one says so; hasattr() is False.
-_LATER = frozenset([
-    "AdapterFormat", "IOBinding", "LoraAdapter", "ModelCompiler", "OrtAllocatorType", "OrtArenaCfg", "OrtCompileApiFlags", "OrtDevice",
+    "AdapterFormat", "ExecutionMode", "ExecutionOrder", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "LoraAdapter",
+    "ModelCompiler", "ModelMetadata", "NodeArg", "OrtAllocatorType", "OrtArenaCfg", "OrtCompileApiFlags", "OrtDevice",
     "OrtDeviceMemoryType", "OrtDeviceVendorId", "OrtEpAssignedNode", "OrtEpAssignedSubgraph", "OrtEpDevice",
     "OrtExecutionProviderDevicePolicy", "OrtExternalInitializerInfo", "OrtHardwareDevice", "OrtHardwareDeviceType", "OrtMemType",
-    "OrtMemoryInfo", "OrtMemoryInfoDeviceType", "OrtSparseFormat", "OrtSyncStream", "OrtValue", "SessionIOBinding", "SparseTensor",
-    "copy_tensors", "create_and_register_allocator", "create_and_register_allocator_v2", "get_ep_devices", "preload_dlls",
-    "print_debug_info", "register_execution_provider_library", "set_default_logger_callback", "set_global_thread_pool_sizes",
-    "unregister_execution_provider_library",
-])
-
-
-def __getattr__(name):
-    if name in _LATER:
-        raise AttributeError(f"tenon.{name}: onnxruntime has it, Tenon {__version__} does not yet")
-    raise AttributeError(f"module 'tenon' has no attribute '{name}'")
+    "OrtMemoryInfo", "OrtMemoryInfoDeviceType", "OrtSparseFormat", "OrtSyncStream", "OrtValue", "RunOptions", "SessionIOBinding",
+    "SessionOptions", "SparseTensor", "capi", "copy_tensors", "create_and_register_allocator", "create_and_register_allocator_v2",
+    "disable_telemetry_events", "enable_telemetry_events", "errors", "get_all_providers", "get_available_providers", "get_build_info",
+    "get_device", "get_ep_devices", "get_version_string", "has_collective_ops", "install_as_onnxruntime", "op_table_json", "preload_dlls",
+    "print_debug_info", "register_execution_provider_library", "set_default_logger_callback", "set_default_logger_severity",
+    "set_default_logger_verbosity", "set_global_thread_pool_sizes", "set_seed", "unregister_execution_provider_library",
+]
 
 
 def get_version_string() -> str:

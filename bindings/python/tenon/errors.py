@@ -1,9 +1,10 @@
-"""The exceptions of Tenon, one class per status code, named as in onnxruntime. All derive from `Error`.
+"""The exceptions of Tenon, one class per status code, named as in onnxruntime. All derive from `Error`, which is a RuntimeError:
+onnxruntime raises plain RuntimeError from OrtValue and IOBinding.
 
 `str(e)` reads "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : what was expected, what was found"."""
 
 
-class Error(Exception):
+class Error(RuntimeError):
     """Base of all. `reason` is None, "out_of_memory", "cancelled", "deadline" or "limit"; `limit` names the limit that was hit."""
 
     code = 1

@@ -1,4 +1,4 @@
 """Modules under the names that code written for onnxruntime imports."""
-from . import _pybind_state, onnxruntime_pybind11_state
+from . import _pybind_state, onnxruntime_inference_collection, onnxruntime_pybind11_state
 
-__all__ = ["_pybind_state", "onnxruntime_pybind11_state"]
+__all__ = ["_pybind_state", "onnxruntime_inference_collection", "onnxruntime_pybind11_state"]

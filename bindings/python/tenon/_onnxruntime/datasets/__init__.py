@@ -1,0 +1,4 @@
+"""Small example models."""
+from tenon.datasets import get_example
+
+__all__ = ["get_example"]

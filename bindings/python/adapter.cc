@@ -10,7 +10,7 @@ void bind_adapter(nb::module_& m) {
       .def(
           "Load",
           [](PyAdapter& a, nb::handle path) {
-            const nb::object read = nb::module_::import_("tenon.adapter").attr("_read")(path).attr("parameters");
+            const nb::object read = nb::module_::import_("tenon.adapter").attr("_read")(path).attr("_parameters");
             auto values = std::make_shared<std::map<std::string, Value>>();
             for (auto [name, value] : nb::cast<nb::dict>(read))
               values->emplace(nb::cast<std::string>(name), held_value(value)->value);

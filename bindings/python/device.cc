@@ -14,6 +14,7 @@ const char* type_name(int type) {
 
 PyDevice make(int type, int memory, uint32_t vendor, int id) {
   if (type < 0 || type > kDml) fail("OrtDevice: expected a device type from 0 to {}, found {}", +kDml, type);
+  if (type == kDml) return {kGpu, memory, 0x1414, id};  // as onnxruntime: Microsoft's
   return {type, memory, vendor, id};
 }
 

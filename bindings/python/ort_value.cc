@@ -192,7 +192,7 @@ void bind_ort_values(nb::module_& m) {
           [](nb::handle object, const std::string& type) {
             return V{from_python(object, parse_type(type), "from_python"), false};
           },
-          nb::arg("object"), nb::arg("type"),
+          nb::arg("object").none(), nb::arg("type"),
           "Value of a type like \"seq(tensor(float))\" from lists, dicts and arrays.")
       .def_static("from_dlpack", &from_dlpack, nb::arg("data"))
       .def_static("ort_value_from_sparse_tensor",

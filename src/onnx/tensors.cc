@@ -234,8 +234,8 @@ Value TensorImporter::data(const TensorView& t, DType type, int64_t count, size_
       fail(ErrorCode::kInvalidGraph, "external data and {} found, expected one of them", field_names(t.present));
     if (Value given = external_.given(t.name)) {
       if (given.dtype() != type || !std::ranges::equal(given.dims(), t.dims))
-        fail("the value given for external data is {} of shape {}, expected {} of shape {}", dtype_name(given.dtype()),
-             to_string(given.dims()), dtype_name(type), to_string(t.dims));
+        fail(ErrorCode::kFail, "the value given for external data is {} of shape {}, expected {} of shape {}",
+             dtype_name(given.dtype()), to_string(given.dims()), dtype_name(type), to_string(t.dims));
       return given;
     }
     ExternalFiles::Piece piece = external_.find(t, in_file);

@@ -54,8 +54,7 @@ class OrtDeviceEpIncompatibilityReason(enum.IntFlag):
 
 
 _VENDOR_OF_NAME = {"cuda": OrtDeviceVendorId.NVIDIA, "dml": OrtDeviceVendorId.MICROSOFT, "cann": OrtDeviceVendorId.HUAWEI}
-# dml is numbered as a gpu here, as in onnxruntime's answers.
-_TYPE_OF_NAME = {"cpu": 0, "cuda": 1, "gpu": 1, "webgpu": 1, "dml": 1, "npu": 3, "cann": 3}
+_TYPE_OF_NAME = {"cpu": 0, "cuda": 1, "gpu": 1, "webgpu": 1, "dml": 4, "npu": 3, "cann": 3}
 
 
 class OrtDevice:

@@ -86,7 +86,7 @@ void add_files(PySessionOptions& o, const std::vector<std::string>& names, nb::s
 
 void add_provider(PySessionOptions& o, const std::string& name, const std::map<std::string, std::string>& options) {
   const std::vector<std::string> known = all_providers();
-  if (std::ranges::find(known, name) == known.end()) {
+  if (std::ranges::find(known, name) == known.end() && !has_provider(name)) {
     std::string list;
     for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
     fail("add_provider: unknown provider '{}', expected one of {}", name, list);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/value_data.h"
 #include "dlpack.h"
+#include "lifetime.h"
 #include "numpy.h"
 #include "ort_values.h"
 
@@ -138,6 +139,28 @@ void copy_all(const std::vector<PyOrtValue*>& from, const std::vector<PyOrtValue
   for (size_t i = 0; i < from.size(); ++i) update(*to[i], from[i]->value, "copy_tensors");
 }
 
+void push_back_batch(PyOrtValueVector& v, nb::sequence owners, const std::vector<uintptr_t>& pointers,
+                     nb::sequence types, const std::vector<std::vector<int64_t>>& shapes,
+                     const std::vector<PyDevice>& devices) {
+  const size_t n = pointers.size();
+  if (nb::len(owners) != n || nb::len(types) != n || shapes.size() != n || devices.size() != n)
+    fail("push_back_batch: expected lists of one length, found {}, {}, {}, {} and {}", nb::len(owners), n,
+         nb::len(types), shapes.size(), devices.size());
+  for (size_t i = 0; i < n; ++i) {
+    check_device(devices[i], "push_back_batch");
+    const DType t = element_type(types[i], "push_back_batch");
+    if (t == DType::kString) fail("push_back_batch: expected types of numbers behind addresses, found string");
+    PyObject* const owner = nb::object(owners[i]).release().ptr();
+    v.items.push_back({Value::borrow(t, shapes[i], reinterpret_cast<void*>(pointers[i]),
+                                     [owner] {
+                                       if (interpreter_is_gone()) return;
+                                       const nb::gil_scoped_acquire gil;
+                                       Py_DECREF(owner);
+                                     }),
+                       false});
+  }
+}
+
 void bind_vector(nb::module_& m) {
   using V = PyOrtValueVector;
   const auto at = [](V& v, size_t i) -> PyOrtValue& {
@@ -150,6 +173,8 @@ void bind_vector(nb::module_& m) {
       .def(
           "push_back", [](V& v, nb::handle capsule) { v.items.push_back(from_dlpack(capsule)); },
           nb::arg("dlpack_tensor"))
+      .def("push_back_batch", &push_back_batch, nb::arg("owners"), nb::arg("pointers"), nb::arg("types"),
+           nb::arg("shapes"), nb::arg("devices"), "Tensors at addresses; each keeps its owner alive.")
       .def("reserve", [](V& v, size_t n) { v.items.reserve(n); })
       .def("shrink_to_fit", [](V& v) { v.items.shrink_to_fit(); })
       .def("__len__", [](const V& v) { return v.items.size(); })

@@ -128,6 +128,10 @@ void bind_sparse(nb::module_& m) {
       .def_static("sparse_coo_from_numpy", &coo)
       .def_static("sparse_csr_from_numpy", &csr)
       .def_static("blocksparse_from_numpy", &blocks)
+      .def("to_cuda",
+           [](const PySparse&, const PyDevice&) {
+             fail(ErrorCode::kNotImplemented, "SparseTensor.to_cuda: no provider of this build has memory on a GPU");
+           })
       .def("values", [](const PySparse& s) { return array_of(s.value.items()[0]); })
       .def("dense_shape",
            [](const PySparse& s) {

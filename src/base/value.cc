@@ -9,6 +9,7 @@
 #include <new>
 
 #include "base/dtype.h"
+#include "base/fork_mutex.h"
 #include "base/value_data.h"
 
 namespace tenon {
@@ -16,7 +17,7 @@ namespace {
 
 // Constant-initialised and never destroyed: handles may die during process exit.
 struct FreeList {
-  std::mutex mutex;
+  ForkMutex mutex;
   void* head = nullptr;
   int size = 0;
 };

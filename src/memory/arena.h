@@ -1,9 +1,9 @@
 // Arena: best fit in power-of-two bins over regions from the system, with ORT's options and statistics.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "base/fork_mutex.h"
 #include "tenon/allocator.h"
 
 namespace tenon::memory {
@@ -51,7 +51,7 @@ class Arena final : public Allocator {
   void count(size_t held, size_t requested) noexcept;
 
   ArenaOptions options_;
-  mutable std::mutex mutex_;
+  mutable OwnedForkMutex mutex_;
   Chunk* bins_[kBins] = {};
   std::vector<Region> regions_;
   size_t next_growth_;

@@ -2,8 +2,8 @@
 #include "ops/integer_product.h"
 
 #include "kernels/table.h"
-#include "ops/linear/matmul.h"
 #include "ops/map.h"
+#include "ops/matrix_product.h"
 
 namespace tenon::ops {
 namespace {

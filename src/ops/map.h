@@ -173,6 +173,14 @@ UnaryMap unary_map(DType t, double cost) {
 /// UnaryMap of a float row of the kernels; t is float, float16 or bfloat16.
 UnaryMap float_unary_map(DType t, double cost, kernels::UnaryRow simd, kernels::ActivationRow activation = nullptr);
 
+/// Kernel for functor F on the codes (uint8_t, uint16_t) of a type of 8 or 16 bits.
+template <class F>
+std::unique_ptr<const Kernel> code_kernel(DType t, double p0, double p1 = 0) {
+  UnaryMap m = unary_map<TypeList<uint8_t, uint16_t>, F>(dtype_size(t) == 1 ? DType::kUint8 : DType::kUint16, 0.5);
+  m.p[0] = p0;
+  m.p[1] = p1;
+  return std::make_unique<const UnaryKernel>(m);
+}
 /// Kernel for functor F alone.
 template <class Types, class F>
 std::unique_ptr<const Kernel> make_unary(const NodeInfo& n, double cost, double p0 = 0, double p1 = 0) {

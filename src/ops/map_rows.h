@@ -54,4 +54,17 @@ constexpr std::array<OpDef, 3> unary_1_6(const char* name, int third, const Unar
           unary_row_of(name, third, 0, p.in, p.out, make, attrs)};
 }
 
+/// Functor and kernel of f(x), a lambda without captures that calls the mathematical library.
+template <auto f>
+struct Function {
+  template <class T>
+  static T apply(T x, const double*) {
+    return f(x);
+  }
+};
+template <auto f>
+std::unique_ptr<const Kernel> make_function(const NodeInfo& n) {
+  return make_unary<RealFloats, Function<f>>(n, 12);
+}
+
 }  // namespace tenon::ops

@@ -5,10 +5,9 @@
 #include <cmath>
 #include <string>
 
-#include "kernels/gemm.h"
-#include "kernels/gemm_generic.h"
 #include "kernels/rows.h"
 #include "kernels/table.h"
+#include "ops/any_gemm.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
 #include "ops/rows.h"
@@ -170,16 +169,9 @@ class LayerKernel final : public FloatKernel<LayerKernel<Cell>> {
   template <class T>
   void multiply(const Parallel& par, int64_t m, int64_t n, int64_t k, const T* a, const T* b, const void* packed,
                 T* out, int64_t ld) const {
-    if constexpr (std::is_same_v<T, float>) {
-      kernels::GemmArgs g;
-      g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k;
-      g.packed_b = packed, g.c = out, g.ldc = ld;
-      kernels::gemm(g, par, table_);
-    } else {
-      kernels::GenericGemm<T> g;
-      g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k, g.c = out, g.ldc = ld;
-      kernels::gemm_generic(g, par);
-    }
+    kernels::GenericGemm<T> g;
+    g.m = m, g.n = n, g.k = k, g.a = a, g.a_row = k, g.b = b, g.b_row = 1, g.b_col = k, g.c = out, g.ldc = ld;
+    any_gemm(g, par, table_, packed);
   }
 
   const int64_t* read_lengths(KernelContext& c, const Extents& e) const {

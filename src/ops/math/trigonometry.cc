@@ -6,37 +6,18 @@
 namespace tenon::ops::trigonometry {
 namespace {
 
-#define FUNCTION(Name, expression)       \
-  struct Name {                          \
-    template <class T>                   \
-    static T apply(T x, const double*) { \
-      return expression;                 \
-    }                                    \
-  };
-FUNCTION(Sin, std::sin(x))
-FUNCTION(Cos, std::cos(x))
-FUNCTION(Tan, std::tan(x))
-FUNCTION(Asin, std::asin(x))
-FUNCTION(Acos, std::acos(x))
-FUNCTION(Atan, std::atan(x))
-#undef FUNCTION
-
-template <class F>
-std::unique_ptr<const Kernel> make_op(const NodeInfo& n) {
-  return make_unary<RealFloats, F>(n, 12);
-}
-
-template <class F, kernels::Unary f>
+template <kernels::Unary fast, auto f>
 std::unique_ptr<const Kernel> make_fast(const NodeInfo& n) {
-  return make_unary<TypeList<double>, F>(n, 4, f);
+  return make_unary<TypeList<double>, Function<f>>(n, 4, fast);
 }
 
-constexpr auto kOps = joined(unary_pair("Sin", 7, 22, kPortsInputOutput, make_fast<Sin, kernels::Unary::kSin>),
-                             unary_pair("Cos", 7, 22, kPortsInputOutput, make_fast<Cos, kernels::Unary::kCos>),
-                             unary_pair("Tan", 7, 22, kPortsInputOutput, make_op<Tan>),
-                             unary_pair("Asin", 7, 22, kPortsInputOutput, make_op<Asin>),
-                             unary_pair("Acos", 7, 22, kPortsInputOutput, make_op<Acos>),
-                             unary_pair("Atan", 7, 22, kPortsInputOutput, make_op<Atan>));
+constexpr auto kOps = joined(
+    unary_pair("Sin", 7, 22, kPortsInputOutput, make_fast<kernels::Unary::kSin, [](auto x) { return std::sin(x); }>),
+    unary_pair("Cos", 7, 22, kPortsInputOutput, make_fast<kernels::Unary::kCos, [](auto x) { return std::cos(x); }>),
+    unary_pair("Tan", 7, 22, kPortsInputOutput, make_function<[](auto x) { return std::tan(x); }>),
+    unary_pair("Asin", 7, 22, kPortsInputOutput, make_function<[](auto x) { return std::asin(x); }>),
+    unary_pair("Acos", 7, 22, kPortsInputOutput, make_function<[](auto x) { return std::acos(x); }>),
+    unary_pair("Atan", 7, 22, kPortsInputOutput, make_function<[](auto x) { return std::atan(x); }>));
 
 }  // namespace
 TENON_OPS(kOps)

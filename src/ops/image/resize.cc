@@ -3,87 +3,11 @@
 #include <cmath>
 
 #include "kernels/table.h"
-#include "ops/map.h"
 #include "ops/move.h"
-#include "ops/resample.h"
+#include "ops/resize_attrs.h"
 
 namespace tenon::ops::resize {
 namespace {
-
-struct Name {
-  const char* name;
-  int value;
-};
-template <class E, size_t N>
-E read_enum(const graph::Attrs& attrs, const char* attr, const char* def, const Name (&names)[N]) {
-  const std::string_view s = attrs.get_string(attr, def);
-  std::string known;
-  for (const Name& n : names) {
-    if (s == n.name) return static_cast<E>(n.value);
-    known += std::string(known.empty() ? "" : ", ") + n.name;
-  }
-  fail("attribute {}: '{}' found, expected one of: {}", attr, s, known);
-}
-
-enum class Policy { kStretch, kNotLarger, kNotSmaller };
-
-Sampling read_sampling(const graph::Attrs& attrs, int since) {
-  Sampling s;
-  s.mode = read_mode(attrs.get_string("mode", "nearest"));
-  if (since < 11) {
-    s.nearest = Nearest::kCeilWhenShrinking;
-    return s;
-  }
-  constexpr Name kCoordinates[] = {{"half_pixel", static_cast<int>(Coordinates::kHalfPixel)},
-                                   {"half_pixel_symmetric", static_cast<int>(Coordinates::kHalfPixelSymmetric)},
-                                   {"pytorch_half_pixel", static_cast<int>(Coordinates::kPytorchHalfPixel)},
-                                   {"align_corners", static_cast<int>(Coordinates::kAlignCorners)},
-                                   {"asymmetric", static_cast<int>(Coordinates::kAsymmetric)},
-                                   {"tf_half_pixel_for_nn", static_cast<int>(Coordinates::kTfHalfPixelForNn)},
-                                   {"tf_crop_and_resize", static_cast<int>(Coordinates::kTfCropAndResize)}};
-  constexpr Name kNearest[] = {{"round_prefer_floor", static_cast<int>(Nearest::kRoundPreferFloor)},
-                               {"round_prefer_ceil", static_cast<int>(Nearest::kRoundPreferCeil)},
-                               {"floor", static_cast<int>(Nearest::kFloor)},
-                               {"ceil", static_cast<int>(Nearest::kCeil)}};
-  s.coordinates = read_enum<Coordinates>(attrs, "coordinate_transformation_mode", "half_pixel", kCoordinates);
-  s.nearest = read_enum<Nearest>(attrs, "nearest_mode", "round_prefer_floor", kNearest);
-  s.cubic_a = attrs.get_float("cubic_coeff_a", -0.75f);
-  s.extrapolation = attrs.get_float("extrapolation_value", 0);
-  s.exclude_outside = attrs.get_int("exclude_outside", 0) != 0;
-  s.antialias = attrs.get_int("antialias", 0) != 0;
-  if (s.antialias && s.mode == Mode::kNearest) fail("attribute antialias: 1 found, but mode is nearest");
-  return s;
-}
-
-Policy read_policy(const graph::Attrs& attrs) {
-  constexpr Name kPolicies[] = {{"stretch", static_cast<int>(Policy::kStretch)},
-                                {"not_larger", static_cast<int>(Policy::kNotLarger)},
-                                {"not_smaller", static_cast<int>(Policy::kNotSmaller)}};
-  return read_enum<Policy>(attrs, "keep_aspect_ratio_policy", "stretch", kPolicies);
-}
-
-/// Axes that scales, sizes and roi speak of.
-Dims read_axes(const graph::Attrs& attrs, size_t rank) {
-  Dims axes;
-  const auto given = attrs.get_ints("axes");
-  if (given.empty())
-    for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
-  for (int64_t a : given) {
-    axes.push_back(resolve_axis(a, rank));
-    if (std::count(axes.begin(), axes.end(), axes.back()) > 1) fail("attribute axes: axis {} is there twice", a);
-  }
-  return axes;
-}
-
-/// The scale that `policy` gives all axes: the smallest or largest of sizes[i] / dims[axes[i]].
-double common_scale(Policy policy, std::span<const int64_t> dims, const Dims& axes, std::span<const int64_t> sizes) {
-  double scale = 0;
-  for (size_t i = 0; i < axes.size(); ++i) {
-    const double s = static_cast<double>(sizes[i]) / static_cast<double>(dims[static_cast<size_t>(axes[i])]);
-    if (i == 0 || (policy == Policy::kNotLarger ? s < scale : s > scale)) scale = s;
-  }
-  return scale;
-}
 
 // Operands by version: opset 10 has (X, scales), later ones (X, roi, scales, sizes).
 size_t scales_input(int since) { return since < 11 ? 1 : 2; }
@@ -222,13 +146,17 @@ class Kernel final : public ops::Kernel {
 };
 
 constexpr PortUse kOpt = PortUse::kOptional;
-constexpr DTypeSet kF = dtype_bit(DType::kFloat);
-constexpr Port kIn10[] = {{"X", kIr3Set}, {"scales", kF, ""}};
-constexpr Port kIn11[] = {
-    {"X", kIr3Set, "T1"}, {"roi", kOldFloatSet, "T2"}, {"scales", kF, ""}, {"sizes", kInt64Set, "", kOpt}};
-constexpr Port kIn13[] = {
-    {"X", kIr4Set, "T1"}, {"roi", kOldFloatSet, "T2", kOpt}, {"scales", kF, "", kOpt}, {"sizes", kInt64Set, "", kOpt}};
-constexpr Port kOut10[] = {{"Y", kIr3Set}}, kOut11[] = {{"Y", kIr3Set, "T1"}}, kOut13[] = {{"Y", kIr4Set, "T1"}};
+struct Ports10 {
+  static constexpr Port kIn[] = {{"X", kIr3Set}, {"scales", kFloat32Set, ""}}, kOut[] = {{"Y", kIr3Set}};
+};
+template <DTypeSet T, PortUse kUse = kOpt>
+struct Ports {
+  static constexpr Port kIn[] = {{"X", T, "T1"},
+                                 {"roi", kOldFloatSet, "T2", kUse},
+                                 {"scales", kFloat32Set, "", kUse},
+                                 {"sizes", kInt64Set, "", kOpt}};
+  static constexpr Port kOut[] = {{"Y", T, "T1"}};
+};
 constexpr AttrDef kAttrs10[] = {string_attr("mode", "nearest")};
 constexpr AttrDef kAttrs11[] = {string_attr("coordinate_transformation_mode", "half_pixel"),
                                 float_attr("cubic_coeff_a", -0.75),
@@ -245,13 +173,11 @@ constexpr AttrDef kAttrs18[] = {int_attr("antialias", 0),
                                 string_attr("keep_aspect_ratio_policy", "stretch"),
                                 string_attr("mode", "nearest"),
                                 string_attr("nearest_mode", "round_prefer_floor")};
-constexpr OpDef kOps[] = {
-    {"Resize", "", 10, 10, kIn10, kOut10, kAttrs10, infer, make<Kernel>},
-    {"Resize", "", 11, 12, kIn11, kOut11, kAttrs11, infer, make<Kernel>},
-    {"Resize", "", 13, 17, kIn13, kOut13, kAttrs11, infer, make<Kernel>},
-    {"Resize", "", 18, 18, kIn13, kOut13, kAttrs18, infer, make<Kernel>},
-    {"Resize", "", 19, 0, kIn13, kOut13, kAttrs18, infer, make<Kernel>},
-};
+constexpr OpDef kRow = {.name = "Resize", .attrs = kAttrs18, .infer = infer, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<Ports10>(kRow, 10, 10, kAttrs10),
+                          row_of<Ports<kIr3Set, PortUse::kSingle>>(kRow, 11, 12, kAttrs11),
+                          row_of<Ports<kIr4Set>>(kRow, 13, 17, kAttrs11), row_of<Ports<kIr4Set>>(kRow, 18, 18),
+                          row_of<Ports<kIr4Set>>(kRow, 19, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::resize

@@ -3,6 +3,7 @@
 #include "graph/attr.h"
 #include "kernels/conv.h"
 #include "ops/infer.h"
+#include "ops/rows.h"
 
 namespace tenon::ops {
 
@@ -42,5 +43,15 @@ void set_spatial(Shape& s, const Window& w, std::span<const int64_t> in, std::sp
     s.pad[i] = w.pad_begin(i, in[i + 2], out[i + 2]);
   }
 }
+
+// Rows of convolutions.
+inline constexpr auto kConvAttrs =
+    std::to_array<AttrDef>({string_attr("auto_pad", "NOTSET"), optional_attr("dilations", AttrKind::kInts),
+                            int_attr("group", 1), optional_attr("kernel_shape", AttrKind::kInts),
+                            optional_attr("pads", AttrKind::kInts), optional_attr("strides", AttrKind::kInts)});
+template <DTypeSet T>
+struct ConvPorts {
+  static constexpr Port kIn[] = {{"X", T}, {"W", T}, {"B", T, "T", PortUse::kOptional}}, kOut[] = {{"Y", T}};
+};
 
 }  // namespace tenon::ops

@@ -7,12 +7,6 @@
 namespace tenon::ops::fused_conv {
 namespace {
 
-kernels::Epilogue read_epilogue(const graph::Attrs& attrs) {
-  kernels::Epilogue e;
-  set_activation(attrs.get_string("activation", ""), attrs.get_floats("activation_params"), &e);
-  return e;
-}
-
 void infer(InferContext& c) {
   read_epilogue(c.attrs());
   if (!is_single(c.dtype(0)))
@@ -32,14 +26,9 @@ constexpr PortUse kOpt = PortUse::kOptional;
 constexpr Port kIn[] = {
     {"X", kOldFloatSet}, {"W", kOldFloatSet}, {"B", kOldFloatSet, "T", kOpt}, {"Z", kOldFloatSet, "T", kOpt}};
 constexpr Port kOut[] = {{"Y", kOldFloatSet}};
-constexpr AttrDef kAttrs[] = {optional_attr("activation", AttrKind::kString),
-                              optional_attr("activation_params", AttrKind::kFloats),
-                              string_attr("auto_pad", "NOTSET"),
-                              optional_attr("dilations", AttrKind::kInts),
-                              int_attr("group", 1),
-                              optional_attr("kernel_shape", AttrKind::kInts),
-                              optional_attr("pads", AttrKind::kInts),
-                              optional_attr("strides", AttrKind::kInts)};
+constexpr auto kAttrs = joined(std::to_array<AttrDef>({optional_attr("activation", AttrKind::kString),
+                                                       optional_attr("activation_params", AttrKind::kFloats)}),
+                               kConvAttrs);
 constexpr OpDef kOps[] = {{"FusedConv", "com.microsoft", 1, 0, kIn, kOut, kAttrs, infer, make_kernel}};
 }  // namespace
 TENON_OPS(kOps)

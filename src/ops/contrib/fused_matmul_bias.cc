@@ -7,12 +7,6 @@
 namespace tenon::ops::fused_matmul_bias {
 namespace {
 
-kernels::Epilogue read_epilogue(const graph::Attrs& attrs) {
-  kernels::Epilogue e;
-  set_activation(attrs.get_string("activation", ""), attrs.get_floats("activation_params"), &e);
-  return e;
-}
-
 void infer(InferContext& c) {
   read_epilogue(c.attrs());
   expect_rank(c, 2, 1);

@@ -4,7 +4,7 @@
 
 #include "kernels/reduce.h"
 #include "kernels/table.h"
-#include "ops/map_rows.h"
+#include "ops/softmax_axis.h"
 #include "ops/staging.h"
 
 namespace tenon::ops::softmax {
@@ -24,56 +24,28 @@ void softmax_double(const double* x, double* y, int64_t axis, int64_t inner, boo
 template <bool kLog>
 class Softmax final : public Kernel {
  public:
-  explicit Softmax(const NodeInfo& n)
-      : flatten_(n.since < 13),
-        axis_(n.attrs.get_int("axis", flatten_ ? 1 : -1)),
-        table_(kernels::kernels_for(n.isa)) {}
+  explicit Softmax(const NodeInfo& n) : axis_(n.attrs, n.since), table_(kernels::kernels_for(n.isa)) {}
 
   void run(KernelContext& c) const override {
     const TensorRef &x = c.input(0), &y = c.output(0);
     if (x.count == 0) return;
-    const size_t at = flatten_ && axis_ == x.rank ? x.rank : static_cast<size_t>(resolve_axis(axis_, x.rank));
-    const int64_t outer = extent(x.dims(), 0, at), axis = flatten_ ? extent(x.dims(), at, x.rank) : x.dim[at],
-                  inner = flatten_ ? 1 : extent(x.dims(), at + 1, x.rank);
-    if (x.dtype == DType::kDouble) {
-      c.par.loop(outer * inner, 12.0 * static_cast<double>(axis), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-          const int64_t offset = r / inner * axis * inner + r % inner;
-          softmax_double(x.as<double>() + offset, y.out<double>() + offset, axis, inner, kLog);
-        }
+    const SoftmaxRows rows(axis_, x.dims());
+    if (x.dtype == DType::kDouble)
+      return rows.each(c.par, 12, [&](int64_t at) {
+        softmax_double(x.as<double>() + at, y.out<double>() + at, rows.n, rows.inner, kLog);
       });
-      return;
-    }
     const F32Result out(c, y, table_);
-    kernels::softmax(load_f32(c, x, table_), out.data(), outer, axis, inner, kLog, c.par, table_);
+    kernels::softmax(load_f32(c, x, table_), out.data(), rows.outer, rows.n, rows.inner, kLog, c.par, table_);
     out.store(c);
   }
 
  private:
-  bool flatten_;
-  int64_t axis_;
+  SoftmaxAxis axis_;
   const kernels::KernelTable& table_;
 };
 
-void infer(InferContext& c) {
-  infer_like(c);
-  if (!c.has_rank(0)) return;
-  const bool flatten = c.since() < 13;
-  const int64_t axis = c.attrs().get_int("axis", flatten ? 1 : -1);
-  if (!flatten || axis != static_cast<int64_t>(c.rank(0))) resolve_axis(axis, c.rank(0));
-}
-
-constexpr AttrDef kOldAxis[] = {int_attr("axis", 1)};
-constexpr AttrDef kAxis[] = {int_attr("axis", -1)};
-template <bool kLog>
-constexpr std::array<OpDef, 3> rows(const char* name) {
-  constexpr auto kKernel = Lowering::kKernel;
-  constexpr MakeKernel kMake = make<Softmax<kLog>>;
-  return {{{name, "", 1, 10, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
-           {name, "", 11, 12, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, kOldAxis, infer, kMake, kKernel, 1},
-           {name, "", 13, 0, kInput<kFloatSet>, kOutput<kFloatSet>, kAxis, infer, kMake, kKernel, 1}}};
-}
-constexpr auto kOps = joined(rows<false>("Softmax"), rows<true>("LogSoftmax"));
+constexpr auto kOps =
+    joined(softmax_rows("Softmax", make<Softmax<false>>), softmax_rows("LogSoftmax", make<Softmax<true>>));
 
 }  // namespace
 TENON_OPS(kOps)

@@ -50,8 +50,6 @@ class Kernel final : public ops::Kernel {
   const kernels::KernelTable& table_;
 };
 
-constexpr Port kIn1[] = {{"X", kOldFloatSet}}, kIn22[] = {{"X", kFloatSet}};
-constexpr Port kOut1[] = {{"Y", kOldFloatSet}}, kOut22[] = {{"Y", kFloatSet}};
 constexpr AttrDef kAttrs1[] = {string_attr("auto_pad", "NOTSET"), required_attr("kernel_shape", AttrKind::kInts),
                                optional_attr("pads", AttrKind::kInts), optional_attr("strides", AttrKind::kInts)};
 constexpr AttrDef kAttrs7[] = {string_attr("auto_pad", "NOTSET"), int_attr("count_include_pad", 0),
@@ -67,14 +65,11 @@ constexpr AttrDef kAttrs19[] = {string_attr("auto_pad", "NOTSET"),
                                 required_attr("kernel_shape", AttrKind::kInts),
                                 optional_attr("pads", AttrKind::kInts),
                                 optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {
-    {"AveragePool", "", 1, 6, kIn1, kOut1, kAttrs1, infer_pool, make<Kernel>},
-    {"AveragePool", "", 7, 9, kIn1, kOut1, kAttrs7, infer_pool, make<Kernel>},
-    {"AveragePool", "", 10, 10, kIn1, kOut1, kAttrs10, infer_pool, make<Kernel>},
-    {"AveragePool", "", 11, 18, kIn1, kOut1, kAttrs10, infer_pool, make<Kernel>},
-    {"AveragePool", "", 19, 21, kIn1, kOut1, kAttrs19, infer_pool, make<Kernel>},
-    {"AveragePool", "", 22, 0, kIn22, kOut22, kAttrs19, infer_pool, make<Kernel>},
-};
+using Old = PoolPorts<kOldFloatSet>;
+constexpr OpDef kRow = {.name = "AveragePool", .attrs = kAttrs19, .infer = infer_pool, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<Old>(kRow, 1, 6, kAttrs1),    row_of<Old>(kRow, 7, 9, kAttrs7),
+                          row_of<Old>(kRow, 10, 10, kAttrs10), row_of<Old>(kRow, 11, 18, kAttrs10),
+                          row_of<Old>(kRow, 19, 21),           row_of<PoolPorts<kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::average_pool

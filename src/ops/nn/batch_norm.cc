@@ -139,27 +139,26 @@ class Kernel final : public FloatKernel<Kernel> {
 };
 
 constexpr PortUse kOpt = PortUse::kOptional;
-constexpr DTypeSet kF = kOldFloatSet;
-constexpr Port kIn1[] = {{"X", kF}, {"scale", kF}, {"B", kF}, {"mean", kF}, {"var", kF}};
-constexpr Port kIn14[] = {{"X", kFloatSet},
-                          {"scale", kFloatSet},
-                          {"B", kFloatSet},
-                          {"input_mean", kFloatSet, "U"},
-                          {"input_var", kFloatSet, "U"}};
-constexpr Port kIn15[] = {{"X", kFloatSet},
-                          {"scale", kFloatSet, "T1"},
-                          {"B", kFloatSet, "T1"},
-                          {"input_mean", kFloatSet, "T2"},
-                          {"input_var", kFloatSet, "T2"}};
-constexpr Port kOut1[] = {{"Y", kF},
-                          {"mean", kF, "T", kOpt},
-                          {"var", kF, "T", kOpt},
-                          {"saved_mean", kF, "T", kOpt},
-                          {"saved_var", kF, "T", kOpt}};
-constexpr Port kOut14[] = {
-    {"Y", kFloatSet}, {"running_mean", kFloatSet, "U", kOpt}, {"running_var", kFloatSet, "U", kOpt}};
-constexpr Port kOut15[] = {
-    {"Y", kFloatSet}, {"running_mean", kFloatSet, "T2", kOpt}, {"running_var", kFloatSet, "T2", kOpt}};
+struct OldPorts {
+  static constexpr DTypeSet kF = kOldFloatSet;
+  static constexpr Port kIn[] = {{"X", kF}, {"scale", kF}, {"B", kF}, {"mean", kF}, {"var", kF}};
+  static constexpr Port kOut[] = {{"Y", kF},
+                                  {"mean", kF, "T", kOpt},
+                                  {"var", kF, "T", kOpt},
+                                  {"saved_mean", kF, "T", kOpt},
+                                  {"saved_var", kF, "T", kOpt}};
+};
+struct Ports14 {
+  static constexpr DTypeSet kF = kFloatSet;
+  static constexpr Port kIn[] = {{"X", kF}, {"scale", kF}, {"B", kF}, {"input_mean", kF, "U"}, {"input_var", kF, "U"}};
+  static constexpr Port kOut[] = {{"Y", kF}, {"running_mean", kF, "U", kOpt}, {"running_var", kF, "U", kOpt}};
+};
+struct Ports15 {
+  static constexpr DTypeSet kF = kFloatSet;
+  static constexpr Port kIn[] = {
+      {"X", kF}, {"scale", kF, "T1"}, {"B", kF, "T1"}, {"input_mean", kF, "T2"}, {"input_var", kF, "T2"}};
+  static constexpr Port kOut[] = {{"Y", kF}, {"running_mean", kF, "T2", kOpt}, {"running_var", kF, "T2", kOpt}};
+};
 constexpr AttrDef kAttrs1[] = {required_attr("consumed_inputs", AttrKind::kInts), float_attr("epsilon", 1e-5f),
                                int_attr("is_test", 0), float_attr("momentum", 0.9f), int_attr("spatial", 1)};
 constexpr AttrDef kAttrs6[] = {float_attr("epsilon", 1e-5f), int_attr("is_test", 0), float_attr("momentum", 0.9f),
@@ -168,14 +167,10 @@ constexpr AttrDef kAttrs7[] = {float_attr("epsilon", 1e-5f), float_attr("momentu
 constexpr AttrDef kAttrs9[] = {float_attr("epsilon", 1e-5f), float_attr("momentum", 0.9f)};
 constexpr AttrDef kAttrs14[] = {float_attr("epsilon", 1e-5f), float_attr("momentum", 0.9f),
                                 int_attr("training_mode", 0)};
-constexpr OpDef kOps[] = {
-    {"BatchNormalization", "", 1, 5, kIn1, kOut1, kAttrs1, infer, make<Kernel>},
-    {"BatchNormalization", "", 6, 6, kIn1, kOut1, kAttrs6, infer, make<Kernel>},
-    {"BatchNormalization", "", 7, 8, kIn1, kOut1, kAttrs7, infer, make<Kernel>},
-    {"BatchNormalization", "", 9, 13, kIn1, kOut1, kAttrs9, infer, make<Kernel>},
-    {"BatchNormalization", "", 14, 14, kIn14, kOut14, kAttrs14, infer, make<Kernel>},
-    {"BatchNormalization", "", 15, 0, kIn15, kOut15, kAttrs14, infer, make<Kernel>},
-};
+constexpr OpDef kRow = {.name = "BatchNormalization", .attrs = kAttrs14, .infer = infer, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<OldPorts>(kRow, 1, 5, kAttrs1), row_of<OldPorts>(kRow, 6, 6, kAttrs6),
+                          row_of<OldPorts>(kRow, 7, 8, kAttrs7), row_of<OldPorts>(kRow, 9, 13, kAttrs9),
+                          row_of<Ports14>(kRow, 14, 14),         row_of<Ports15>(kRow, 15, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::batch_norm

@@ -140,20 +140,9 @@ void Kernel::run_plain(KernelContext& c, const Window& w, const T* x, const T* w
 }
 
 namespace {
-constexpr Port kIn1[] = {{"X", kOldFloatSet}, {"W", kOldFloatSet}, {"B", kOldFloatSet, "T", PortUse::kOptional}};
-constexpr Port kIn22[] = {{"X", kFloatSet}, {"W", kFloatSet}, {"B", kFloatSet, "T", PortUse::kOptional}};
-constexpr Port kOut1[] = {{"Y", kOldFloatSet}}, kOut22[] = {{"Y", kFloatSet}};
-constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
-                              optional_attr("dilations", AttrKind::kInts),
-                              int_attr("group", 1),
-                              optional_attr("kernel_shape", AttrKind::kInts),
-                              optional_attr("pads", AttrKind::kInts),
-                              optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {
-    {"Conv", "", 1, 10, kIn1, kOut1, kAttrs, infer, make<Kernel>},
-    {"Conv", "", 11, 21, kIn1, kOut1, kAttrs, infer, make<Kernel>},
-    {"Conv", "", 22, 0, kIn22, kOut22, kAttrs, infer, make<Kernel>},
-};
+constexpr OpDef kRow = {.name = "Conv", .attrs = kConvAttrs, .infer = infer, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<ConvPorts<kOldFloatSet>>(kRow, 1, 10), row_of<ConvPorts<kOldFloatSet>>(kRow, 11, 21),
+                          row_of<ConvPorts<kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::conv

@@ -129,9 +129,6 @@ class Kernel final : public ops::Kernel {
   const kernels::KernelTable& table_;
 };
 
-constexpr Port kIn1[] = {{"X", kOldFloatSet}, {"W", kOldFloatSet}, {"B", kOldFloatSet, "T", PortUse::kOptional}};
-constexpr Port kIn22[] = {{"X", kFloatSet}, {"W", kFloatSet}, {"B", kFloatSet, "T", PortUse::kOptional}};
-constexpr Port kOut1[] = {{"Y", kOldFloatSet}}, kOut22[] = {{"Y", kFloatSet}};
 constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
                               optional_attr("dilations", AttrKind::kInts),
                               int_attr("group", 1),
@@ -140,11 +137,9 @@ constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
                               optional_attr("output_shape", AttrKind::kInts),
                               optional_attr("pads", AttrKind::kInts),
                               optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {
-    {"ConvTranspose", "", 1, 10, kIn1, kOut1, kAttrs, infer, make<Kernel>},
-    {"ConvTranspose", "", 11, 21, kIn1, kOut1, kAttrs, infer, make<Kernel>},
-    {"ConvTranspose", "", 22, 0, kIn22, kOut22, kAttrs, infer, make<Kernel>},
-};
+constexpr OpDef kRow = {.name = "ConvTranspose", .attrs = kAttrs, .infer = infer, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<ConvPorts<kOldFloatSet>>(kRow, 1, 10), row_of<ConvPorts<kOldFloatSet>>(kRow, 11, 21),
+                          row_of<ConvPorts<kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::conv_transpose

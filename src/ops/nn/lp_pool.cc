@@ -57,8 +57,6 @@ void infer(InferContext& c) {
   infer_pool(c);
 }
 
-constexpr Port kIn1[] = {{"X", kOldFloatSet}}, kIn22[] = {{"X", kFloatSet}};
-constexpr Port kOut1[] = {{"Y", kOldFloatSet}}, kOut22[] = {{"Y", kFloatSet}};
 constexpr AttrDef kAttrs1[] = {string_attr("auto_pad", "NOTSET"), optional_attr("kernel_shape", AttrKind::kInts),
                                float_attr("p", 2), optional_attr("pads", AttrKind::kInts),
                                optional_attr("strides", AttrKind::kInts)};
@@ -72,13 +70,11 @@ constexpr AttrDef kAttrs18[] = {string_attr("auto_pad", "NOTSET"),
                                 int_attr("p", 2),
                                 optional_attr("pads", AttrKind::kInts),
                                 optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {
-    {"LpPool", "", 1, 1, kIn1, kOut1, kAttrs1, infer, make<Kernel>},
-    {"LpPool", "", 2, 10, kIn1, kOut1, kAttrs2, infer, make<Kernel>},
-    {"LpPool", "", 11, 17, kIn1, kOut1, kAttrs2, infer, make<Kernel>},
-    {"LpPool", "", 18, 21, kIn1, kOut1, kAttrs18, infer, make<Kernel>},
-    {"LpPool", "", 22, 0, kIn22, kOut22, kAttrs18, infer, make<Kernel>},
-};
+using Old = PoolPorts<kOldFloatSet>;
+constexpr OpDef kRow = {.name = "LpPool", .attrs = kAttrs18, .infer = infer, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<Old>(kRow, 1, 1, kAttrs1), row_of<Old>(kRow, 2, 10, kAttrs2),
+                          row_of<Old>(kRow, 11, 17, kAttrs2), row_of<Old>(kRow, 18, 21),
+                          row_of<PoolPorts<kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::lp_pool

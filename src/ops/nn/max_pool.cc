@@ -65,13 +65,11 @@ class Kernel final : public ops::Kernel {
   const kernels::KernelTable& table_;
 };
 
-constexpr DTypeSet kSet12 = kOldFloatSet | dtype_set({DType::kInt8, DType::kUint8});
-constexpr DTypeSet kSet22 = kSet12 | kFloatSet;
-constexpr Port kIn1[] = {{"X", kOldFloatSet}}, kIn12[] = {{"X", kSet12}}, kIn22[] = {{"X", kSet22}};
-constexpr Port kOut1[] = {{"Y", kOldFloatSet}};
-constexpr Port kOut8[] = {{"Y", kOldFloatSet}, {"Indices", kInt64Set, "I", PortUse::kOptional}};
-constexpr Port kOut12[] = {{"Y", kSet12}, {"Indices", kInt64Set, "I", PortUse::kOptional}};
-constexpr Port kOut22[] = {{"Y", kSet22}, {"Indices", kInt64Set, "I", PortUse::kOptional}};
+constexpr DTypeSet kSet12 = kOldFloatSet | kByteSet;
+template <DTypeSet T>
+struct Ports {
+  static constexpr Port kIn[] = {{"X", T}}, kOut[] = {{"Y", T}, {"Indices", kInt64Set, "I", PortUse::kOptional}};
+};
 constexpr AttrDef kAttrs1[] = {string_attr("auto_pad", "NOTSET"), required_attr("kernel_shape", AttrKind::kInts),
                                optional_attr("pads", AttrKind::kInts), optional_attr("strides", AttrKind::kInts)};
 constexpr AttrDef kAttrs8[] = {string_attr("auto_pad", "NOTSET"), required_attr("kernel_shape", AttrKind::kInts),
@@ -82,14 +80,13 @@ constexpr AttrDef kAttrs10[] = {
     optional_attr("dilations", AttrKind::kInts), required_attr("kernel_shape", AttrKind::kInts),
     optional_attr("pads", AttrKind::kInts),      int_attr("storage_order", 0),
     optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {
-    {"MaxPool", "", 1, 7, kIn1, kOut1, kAttrs1, infer_pool, make<Kernel>},
-    {"MaxPool", "", 8, 9, kIn1, kOut8, kAttrs8, infer_pool, make<Kernel>},
-    {"MaxPool", "", 10, 10, kIn1, kOut8, kAttrs10, infer_pool, make<Kernel>},
-    {"MaxPool", "", 11, 11, kIn1, kOut8, kAttrs10, infer_pool, make<Kernel>},
-    {"MaxPool", "", 12, 21, kIn12, kOut12, kAttrs10, infer_pool, make<Kernel>},
-    {"MaxPool", "", 22, 0, kIn22, kOut22, kAttrs10, infer_pool, make<Kernel>},
-};
+constexpr OpDef kRow = {.name = "MaxPool", .attrs = kAttrs10, .infer = infer_pool, .make = make<Kernel>};
+constexpr OpDef kOps[] = {row_of<PoolPorts<kOldFloatSet>>(kRow, 1, 7, kAttrs1),
+                          row_of<Ports<kOldFloatSet>>(kRow, 8, 9, kAttrs8),
+                          row_of<Ports<kOldFloatSet>>(kRow, 10, 10),
+                          row_of<Ports<kOldFloatSet>>(kRow, 11, 11),
+                          row_of<Ports<kSet12>>(kRow, 12, 21),
+                          row_of<Ports<kSet12 | kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::max_pool

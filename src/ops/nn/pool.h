@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/pool.h"
 #include "ops/kernel.h"
+#include "ops/rows.h"
 #include "ops/window.h"
 
 namespace tenon::ops {
@@ -103,5 +104,11 @@ inline int64_t PoolBox::padded_positions(const Dims& at) const {
   }
   return n;
 }
+
+/// Ports of pools without indices.
+template <DTypeSet T>
+struct PoolPorts {
+  static constexpr Port kIn[] = {{"X", T}}, kOut[] = {{"Y", T}};
+};
 
 }  // namespace tenon::ops

@@ -1,7 +1,7 @@
 // ConvInteger: convolution of 8-bit integers with zero points, in int32.
 #include "ops/integer_conv.h"
 #include "ops/op.h"
-#include "ops/rows.h"
+#include "ops/window.h"
 
 namespace tenon::ops::conv_integer {
 namespace {
@@ -26,13 +26,7 @@ constexpr Port kIn[] = {{"x", kByteSet, "T1"},
                         {"x_zero_point", kByteSet, "T1", PortUse::kOptional},
                         {"w_zero_point", kByteSet, "T2", PortUse::kOptional}};
 constexpr Port kOut[] = {{"y", dtype_bit(DType::kInt32), "T3"}};
-constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
-                              optional_attr("dilations", AttrKind::kInts),
-                              int_attr("group", 1),
-                              optional_attr("kernel_shape", AttrKind::kInts),
-                              optional_attr("pads", AttrKind::kInts),
-                              optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {{"ConvInteger", "", 10, 0, kIn, kOut, kAttrs, infer, make<ConvInteger>}};
+constexpr OpDef kOps[] = {{"ConvInteger", "", 10, 0, kIn, kOut, kConvAttrs, infer, make<ConvInteger>}};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -4,7 +4,7 @@
 #include "ops/integer_conv.h"
 #include "ops/integer_product.h"
 #include "ops/op.h"
-#include "ops/rows.h"
+#include "ops/window.h"
 
 namespace tenon::ops::qlinear_conv {
 namespace {
@@ -74,13 +74,7 @@ constexpr Port kIn[] = {{"x", kByteSet, "T1"},
                         {"y_zero_point", kByteSet, "T3"},
                         {"B", dtype_bit(DType::kInt32), "T4", PortUse::kOptional}};
 constexpr Port kOut[] = {{"y", kByteSet, "T3"}};
-constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
-                              optional_attr("dilations", AttrKind::kInts),
-                              int_attr("group", 1),
-                              optional_attr("kernel_shape", AttrKind::kInts),
-                              optional_attr("pads", AttrKind::kInts),
-                              optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kOps[] = {{"QLinearConv", "", 10, 0, kIn, kOut, kAttrs, infer, make<QLinearConv>}};
+constexpr OpDef kOps[] = {{"QLinearConv", "", 10, 0, kIn, kOut, kConvAttrs, infer, make<QLinearConv>}};
 
 }  // namespace
 TENON_OPS(kOps)

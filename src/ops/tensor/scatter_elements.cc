@@ -1,5 +1,5 @@
 // ScatterElements (and Scatter, its old name): out = data, then out[indices[i][j]][j] (op)= updates[i][j] for axis 0.
-#include "ops/move.h"
+#include "ops/element_index.h"
 #include "ops/scatter_reduce.h"
 
 namespace tenon::ops::scatter_elements {
@@ -13,15 +13,7 @@ void infer(InferContext& c) {
     for (size_t k = 0; !bad && k < indices.size(); ++k) bad = differ(indices[k], updates[k]);
     if (bad) fail("indices have shape {}, updates {}: expected the same", to_string(indices), to_string(updates));
   }
-  if (c.has_rank(0) && c.has_rank(1)) {
-    const Dims &data = c.dims(0), &indices = c.dims(1);
-    if (data.size() != indices.size() || data.empty())
-      fail("indices have rank {}, data has rank {}: expected equal ranks of at least 1", indices.size(), data.size());
-    const auto axis = static_cast<size_t>(resolve_axis(c.attrs().get_int("axis", 0), data.size()));
-    for (size_t k = 0; k < data.size(); ++k)
-      if (k != axis && !is_symbol(data[k]) && !is_symbol(indices[k]) && indices[k] > data[k])
-        fail("indices have shape {}, which exceeds data {} outside axis {}", to_string(indices), to_string(data), axis);
-  }
+  expect_element_indices(c, c.attrs().get_int("axis", 0));
   c.set_type(0, c.type(0));
 }
 
@@ -36,21 +28,10 @@ struct ScatterElements final : Kernel {
     copy_tensor(c.par, c.input(0), y);
     if (indices.count == 0) return;
     const TensorRef out = addressable(c, y);
-    const size_t rank = out.rank, a = static_cast<size_t>(resolve_axis(axis, rank));
-    const int64_t inner = indices.dim[rank - 1], n = out.dim[a], stride = extent(out.dims(), a + 1, rank);
-    const int64_t step = a + 1 == rank ? 0 : 1;  // along the last axis the position comes from the index alone
-    for (int64_t row = 0; row < indices.count / inner; ++row) {
-      int64_t flat = row, base = 0, s = out.dim[rank - 1];
-      for (size_t k = rank - 1; k-- > 0;) {
-        if (k != a) base += flat % indices.dim[k] * s;
-        flat /= indices.dim[k];
-        s *= out.dim[k];
-      }
-      for (int64_t j = 0; j < inner; ++j) {
-        const int64_t at = row * inner + j, i = resolve_index(int_at(indices, at), n);
-        combine(element(out.data, out.dtype, base + i * stride + j * step), element(updates.data, out.dtype, at), 1);
-      }
-    }
+    const ElementIndex walk(out, indices, axis);
+    walk.each(0, walk.rows(), [&](int64_t i, int64_t at) {
+      combine(element(out.data, out.dtype, at), element(updates.data, out.dtype, i), 1);
+    });
     finish(out, y);
   }
   int64_t axis;

@@ -1,0 +1,53 @@
+// The axis of Softmax, LogSoftmax and Hardmax; before opset 13 it flattens the input to two dims.
+#pragma once
+#include "ops/map_rows.h"
+
+namespace tenon::ops {
+
+struct SoftmaxAxis {
+  bool flatten;
+  int64_t axis;
+
+  SoftmaxAxis(const graph::Attrs& attrs, int since)
+      : flatten(since < 13), axis(attrs.get_int("axis", flatten ? 1 : -1)) {}
+  /// The checked axis of a tensor of `rank`; the rank itself where that is legal.
+  size_t at(size_t rank) const {
+    return flatten && axis == static_cast<int64_t>(rank) ? rank : static_cast<size_t>(resolve_axis(axis, rank));
+  }
+};
+
+/// Rows [outer, n, inner] of a tensor: n elements, `inner` apart.
+struct SoftmaxRows {
+  int64_t outer, n, inner;
+
+  SoftmaxRows(const SoftmaxAxis& a, std::span<const int64_t> dims) {
+    const size_t at = a.at(dims.size());
+    outer = extent(dims, 0, at);
+    n = a.flatten ? extent(dims, at, dims.size()) : dims[at];
+    inner = a.flatten ? 1 : extent(dims, at + 1, dims.size());
+  }
+  /// f(offset of the row's first element), in parallel; `cost` per element.
+  template <class F>
+  void each(const Parallel& par, double cost, F&& f) const {
+    par.loop(outer * inner, cost * static_cast<double>(n), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) f(r / inner * n * inner + r % inner);
+    });
+  }
+};
+
+inline void infer_softmax(InferContext& c) {
+  infer_like(c);
+  if (c.has_rank(0)) SoftmaxAxis(c.attrs(), c.since()).at(c.rank(0));
+}
+
+inline constexpr AttrDef kOldSoftmaxAttrs[] = {int_attr("axis", 1)}, kSoftmaxAttrs[] = {int_attr("axis", -1)};
+constexpr std::array<OpDef, 3> softmax_rows(const char* name, MakeKernel make) {
+  constexpr auto kKernel = Lowering::kKernel;
+  constexpr auto kOld = kOldFloatSet;
+  constexpr auto kInfer = infer_softmax;
+  return {{{name, "", 1, 10, kInput<kOld>, kOutput<kOld>, kOldSoftmaxAttrs, kInfer, make, kKernel, 1},
+           {name, "", 11, 12, kInput<kOld>, kOutput<kOld>, kOldSoftmaxAttrs, kInfer, make, kKernel, 1},
+           {name, "", 13, 0, kInput<kFloatSet>, kOutput<kFloatSet>, kSoftmaxAttrs, kInfer, make, kKernel, 1}}};
+}
+
+}  // namespace tenon::ops

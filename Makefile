@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := $(or $(TENON_PYTHON),.venv/bin/python)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
-.PHONY: help demo build build-all test test-slow bench mutate fuzz format format-check includes-check docs-check clean
+.PHONY: help demo build build-all test test-slow bench bench-memory mutate fuzz format format-check includes-check docs-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-slow:  ## the C++ tests under Clang, ASan+UBSan and TSan, and ten minutes o
 bench: $(BUILD)/build.ninja  ## speed against ONNX Runtime, both in one process
 	@cmake --build $(BUILD) -j $(JOBS) --target product tenon_bench
 	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/bench.py
+
+bench-memory: build  ## memory against ONNX Runtime, in fresh processes
+	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/memory.py
 
 mutate: build-all  ## change kernels and validator in random places; the tests must notice
 	$(PYTHON) scripts/mutate.py

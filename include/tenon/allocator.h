@@ -2,7 +2,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tenon/export.h"
 #include "tenon/value.h"
@@ -23,6 +26,9 @@ struct AllocatorStats {
   int64_t num_arena_shrinkages = 0;  ///< NumArenaShrinkages
 };
 
+/// The counters under ORT's names, in its order: {"Limit", "-1"}, {"InUse", "1024"}, ...
+TENON_API std::vector<std::pair<std::string, std::string>> statistics(const AllocatorStats& s);
+
 /// Thread-safe. Every method is noexcept: failure is a null pointer, the caller raises the error.
 class TENON_API Allocator {
  public:
@@ -39,5 +45,32 @@ class TENON_API Allocator {
   virtual Device device() const noexcept { return {}; }
   virtual std::string name() const { return "Cpu"; }
 };
+
+/// ORT's OrtArenaCfg: the same names; -1 (max_mem: 0) stands for the default.
+struct TENON_API ArenaConfig {
+  size_t max_mem = 0;                            ///< limit in bytes; 0 = none
+  int arena_extend_strategy = -1;                ///< 0 = kNextPowerOfTwo (default), 1 = kSameAsRequested
+  int64_t initial_chunk_size_bytes = -1;         ///< 1 MiB
+  int64_t max_dead_bytes_per_chunk = -1;         ///< 128 MiB
+  int64_t initial_growth_chunk_size_bytes = -1;  ///< 2 MiB
+  int64_t max_power_of_two_extend_bytes = -1;    ///< 1 GiB
+  /// Sets one field by its name; throws kInvalidArgument for an unknown name or a value out of range.
+  void set(const std::string& name, int64_t value);
+};
+
+/// An arena over the host's memory. Throws kInvalidArgument for values out of range.
+TENON_API std::shared_ptr<Allocator> make_arena(const ArenaConfig& config = {});
+
+// Allocators of the process, one per device. Sessions with session.use_env_allocators = 1 take the host's intermediate
+// results and results from the one that is registered when they are made, instead of from an arena of their own.
+
+/// make_arena + register_allocator. Only the host: kNotImplemented for another device.
+TENON_API void create_and_register_allocator(const Device& device = {}, const ArenaConfig& config = {});
+/// kInvalidArgument when the device of `a` has one already. Sessions keep it alive.
+TENON_API void register_allocator(std::shared_ptr<Allocator> a);
+/// kInvalidArgument when the device has none. Sessions that use it go on.
+TENON_API void unregister_allocator(const Device& device = {});
+/// The one of this device, or null.
+TENON_API std::shared_ptr<Allocator> registered_allocator(const Device& device = {});
 
 }  // namespace tenon

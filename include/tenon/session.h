@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "tenon/allocator.h"
 #include "tenon/error.h"
 #include "tenon/export.h"
 #include "tenon/value.h"
@@ -117,6 +118,15 @@ struct LoadReport {
   TENON_API std::string json() const;
 };
 
+/// What a session holds, in bytes.
+struct MemoryUse {
+  size_t limit = 0;    ///< tenon.memory_limit_bytes; 0 = none
+  size_t used = 0;     ///< weights + what the arena has from the system
+  size_t peak = 0;     ///< largest `used` so far
+  size_t weights = 0;  ///< packed copies and constants that kernels read, shared ones in full
+  AllocatorStats arena;
+};
+
 /// Thread-safe after construction; run() may be called concurrently. Errors leave the session usable.
 class TENON_API Session {
  public:
@@ -146,13 +156,16 @@ class TENON_API Session {
   std::vector<Value> run(const std::map<std::string, Value>& feeds, std::span<const std::string> fetch_names = {},
                          const RunOptions& options = {}) const;
 
+  MemoryUse memory_use() const;
+
   /// Path of the trace file (Chrome trace events, a JSON array), "" when profiling was not enabled.
   std::string end_profiling();
   uint64_t profiling_start_time_ns() const;
   /// The optimised graph as text (see docs/architecture.md), and its plan.
   std::string graph_text() const;
   std::string plan_text() const;
-  /// The optimised graph as ONNX bytes.
+  /// The optimised graph as ONNX bytes. Weights that were given back after packing are read from the model file again;
+  /// for a model from bytes that is a kFail error, unless tenon.keep_weights = 1 kept them.
   std::string model_bytes() const;
 
  private:

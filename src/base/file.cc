@@ -13,9 +13,11 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <new>
 
 #include "base/error.h"
+#include "base/pages.h"
 
 namespace tenon {
 namespace {
@@ -147,15 +149,64 @@ std::shared_ptr<FileBytes> FileBytes::allocate(uint64_t size) {
   return std::shared_ptr<FileBytes>(new FileBytes(p, size, false));
 }
 
+/// Never destroyed: weights may die during process exit.
+struct FileBytes::Mappings {
+  std::mutex mutex;
+  std::map<Identity, std::weak_ptr<const FileBytes>> all;
+};
+
+FileBytes::Mappings& FileBytes::mappings() {
+  static auto* m = new Mappings;
+  return *m;
+}
+
 std::shared_ptr<const FileBytes> FileBytes::map(const File& file) {
-  const uint64_t size = file.size();
+  const struct stat s = regular(file.fd(), file.path());
+  const auto size = static_cast<uint64_t>(s.st_size);
   if (size == 0) return allocate(0);
+  const auto ns = [](const timespec& t) {
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
+  };
+  const Identity identity{s.st_dev, s.st_ino, size, ns(s.st_mtim), ns(s.st_ctim)};
+  // Times tick every few milliseconds: a file that was written just now may be written again under the same time.
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const bool settled = ns(now) > ns(s.st_ctim) + 100'000'000 && ns(now) > ns(s.st_mtim) + 100'000'000;
+  Mappings& known = mappings();
+  std::unique_lock lock(known.mutex, std::defer_lock);
+  if (settled) {
+    lock.lock();
+    if (const auto it = known.all.find(identity); it != known.all.end())
+      if (auto held = it->second.lock()) return held;
+  }
   void* p = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd(), 0);
   if (p == MAP_FAILED) {
     if (errno == ENOMEM) fail_out_of_memory(size, "mapping a file");
     fail(ErrorCode::kFail, "cannot map \"{}\": {}", file.path(), std::strerror(errno));
   }
-  return std::shared_ptr<FileBytes>(new FileBytes(static_cast<std::byte*>(p), size, true));
+  std::shared_ptr<FileBytes> made(new FileBytes(static_cast<std::byte*>(p), size, true));
+  if (settled) {
+    made->identity_ = identity;
+    known.all[identity] = made;
+  }
+  return made;
+}
+
+std::shared_ptr<const void> FileBytes::aligned(std::span<const std::byte> part) const {
+  std::lock_guard lock(mutex_);
+  auto& slot = copies_[{part.data(), part.size()}];
+  if (auto held = slot.lock()) return held;
+  void* p = allocate_block(part.size());
+  if (!p) fail_out_of_memory(part.size(), "an aligned copy of a weight");
+  if (!part.empty()) std::memcpy(p, part.data(), part.size());
+  give_back(part);
+  std::shared_ptr<const void> made(p, [n = part.size()](const void* q) { free_block(const_cast<void*>(q), n); });
+  slot = made;
+  return made;
+}
+
+void FileBytes::give_back(std::span<const std::byte> part) const noexcept {
+  if (mapped_) discard_pages(const_cast<std::byte*>(part.data()), part.size());
 }
 
 std::shared_ptr<const FileBytes> FileBytes::read(const File& file, uint64_t offset, uint64_t length) {
@@ -181,6 +232,11 @@ std::shared_ptr<const FileBytes> FileBytes::copy(std::span<const std::byte> byte
 }
 
 FileBytes::~FileBytes() {
+  if (identity_) {
+    std::lock_guard lock(mappings().mutex);
+    const auto it = mappings().all.find(*identity_);
+    if (it != mappings().all.end() && it->second.expired()) mappings().all.erase(it);
+  }
   if (mapped_)
     ::munmap(data_, size_);
   else

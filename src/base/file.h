@@ -1,9 +1,13 @@
 // Files: open without side effects, then fstat; bytes mapped or read; writes that appear whole or not at all.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +40,8 @@ class File {
 /// Bytes of a whole file, or of a copy in memory; shared by everything that points into them.
 class FileBytes {
  public:
-  /// Maps the file read-only. It must not shrink while the object lives (a read past the new end raises SIGBUS).
+  /// Maps the file read-only. It must not shrink while the object lives (a read past the new end raises SIGBUS). While
+  /// a mapping of the same, unchanged file lives (device, inode, size, times), that one is returned.
   static std::shared_ptr<const FileBytes> map(const File& file);
   /// Copies bytes [offset, offset + length) into memory; an error when the file has become shorter.
   static std::shared_ptr<const FileBytes> read(const File& file, uint64_t offset, uint64_t length);
@@ -47,13 +52,26 @@ class FileBytes {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   bool mapped() const { return mapped_; }
+  /// Whether the address of a part identifies its contents while this object lives: a mapping that others share.
+  bool shared() const { return identity_.has_value(); }
+  /// A copy of a part of these bytes, 64-byte aligned; one per part and process while somebody holds it.
+  std::shared_ptr<const void> aligned(std::span<const std::byte> part) const;
+  /// The memory behind a part goes back to the system when it is a mapping; reading it brings it back.
+  void give_back(std::span<const std::byte> part) const noexcept;
 
  private:
+  /// device, inode, size, and the times of change of contents and of inode in ns
+  using Identity = std::array<uint64_t, 5>;
+  struct Mappings;
+  static Mappings& mappings();
   FileBytes(std::byte* data, size_t size, bool mapped) : data_(data), size_(size), mapped_(mapped) {}
   static std::shared_ptr<FileBytes> allocate(uint64_t size);
   std::byte* data_;
   size_t size_;
   bool mapped_;
+  std::optional<Identity> identity_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<const std::byte*, size_t>, std::weak_ptr<const void>> copies_;
 };
 
 /// The real path of a directory or file (symlinks resolved); empty when it does not exist.

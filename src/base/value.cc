@@ -9,7 +9,9 @@
 #include <new>
 
 #include "base/dtype.h"
+#include "base/file.h"
 #include "base/fork_mutex.h"
+#include "base/pages.h"
 #include "base/value_data.h"
 
 namespace tenon {
@@ -50,6 +52,30 @@ ValueData* new_record(DType type, std::span<const int64_t> dims) {
 
 const ValueData kEmpty{};
 
+std::mutex& load_mutex() {
+  static auto* m = new std::mutex;
+  return *m;
+}
+
+/// Throws out of memory.
+void* load_from_file(ValueData* d) {
+  std::lock_guard lock(load_mutex());
+  if (!d->data) {
+    d->copy = d->file->aligned({d->source, d->bytes});
+    std::atomic_ref<void*>(d->data).store(const_cast<void*>(d->copy.get()), std::memory_order_release);
+  }
+  return d->data;
+}
+
+const void* file_data(ValueData* d) noexcept {
+  if (void* p = std::atomic_ref<void*>(d->data).load(std::memory_order_acquire)) return p;
+  try {
+    return load_from_file(d);
+  } catch (const Error&) {
+    return d->source;
+  }
+}
+
 }  // namespace
 
 void* ValueData::operator new(size_t bytes) {
@@ -89,14 +115,19 @@ Value Value::tensor(DType type, std::span<const int64_t> dims) {
   Value v(new_record(type, dims));
   ValueData* d = v.d_;
   const size_t bytes = type == DType::kString ? storage_bytes(type, d->count) : d->bytes;
-  void* p = std::aligned_alloc(64, (std::max<size_t>(bytes, 1) + 63) / 64 * 64);
+  const size_t size = std::max<size_t>(bytes, 1);
+  void* p = allocate_block(size);
   if (!p) fail_out_of_memory(bytes, "a tensor");
   d->data = p;
+  d->releasable = type != DType::kString;
   if (type == DType::kString) std::uninitialized_default_construct_n(static_cast<std::string*>(p), d->count);
-  d->release = [p, n = type == DType::kString ? d->count : 0] {
-    destroy_strings(p, n);
-    std::free(p);
-  };
+  if (type == DType::kString)
+    d->release = [p, size, n = d->count] {
+      destroy_strings(p, n);
+      free_block(p, size);
+    };
+  else
+    d->release = [p, size] { free_block(p, size); };
   return v;
 }
 
@@ -161,8 +192,11 @@ std::span<const int64_t> Value::dims() const noexcept {
 }
 int64_t Value::count() const noexcept { return d_ ? d_->count : 0; }
 size_t Value::bytes() const noexcept { return d_ ? d_->bytes : 0; }
-const void* Value::data() const noexcept { return d_ ? d_->data : nullptr; }
-void* Value::mutable_data() noexcept { return d_ ? d_->data : nullptr; }
+const void* Value::data() const noexcept {
+  if (!d_) return nullptr;
+  return d_->source ? file_data(d_) : d_->data;
+}
+void* Value::mutable_data() noexcept { return const_cast<void*>(data()); }
 const Device& Value::device() const noexcept { return d_ ? d_->device : kEmpty.device; }
 std::span<const Value> Value::items() const noexcept {
   return d_ ? std::span<const Value>(d_->items) : std::span<const Value>();
@@ -172,6 +206,7 @@ int Value::use_count() const noexcept { return d_ ? d_->refs.load(std::memory_or
 Value Value::reshaped(std::span<const int64_t> dims) const {
   if (element_count(dims) != count())
     fail("cannot give shape {} to a tensor of shape {}", to_string(dims), to_string(this->dims()));
+  if (d_->source) return ValueAccess::in_file(dtype(), dims, {d_->source, d_->bytes}, d_->file);
   return borrow(dtype(), dims, d_->data, [keep = *this] {});
 }
 
@@ -187,6 +222,54 @@ Value ValueAccess::view(DType type, std::span<const int64_t> dims, void* data) {
   d->data = data;
   d->release = [] {};
   return make(d);
+}
+
+Value ValueAccess::in_file(DType type, std::span<const int64_t> dims, std::span<const std::byte> part,
+                           std::shared_ptr<const FileBytes> file) {
+  ValueData* d = new_record(type, dims);
+  Value v = make(d);
+  const size_t alignment = std::min<size_t>(std::max<size_t>(dtype_size(type), 1), 8);
+  d->release = [] {};
+  d->source = part.data();
+  d->file = std::move(file);
+  if (reinterpret_cast<uintptr_t>(part.data()) % alignment == 0) d->data = const_cast<std::byte*>(part.data());
+  return v;
+}
+
+Value ValueAccess::share(DType type, std::span<const int64_t> dims, std::shared_ptr<const void> data,
+                         const std::array<uint64_t, 2>& hash) {
+  ValueData* d = new_record(type, dims);
+  d->data = const_cast<void*>(data.get());
+  d->hash = hash;
+  d->releasable = true;
+  d->release = [data = std::move(data)] {};
+  return make(d);
+}
+
+void ValueAccess::load(const Value& v) {
+  if (v.d_ && v.d_->source && !v.d_->data) load_from_file(v.d_);
+}
+
+void ValueAccess::give_back(const Value& v, int handles) noexcept {
+  constexpr size_t kWorthIt = size_t{16} << 10;
+  ValueData* d = v.d_;
+  if (!d) return;
+  const bool all = v.use_count() == handles;
+  if (d->source) {
+    if (!d->copy) d->file->give_back({d->source, d->bytes});
+    if (d->copy && all) {
+      d->data = nullptr;
+      d->copy.reset();
+    }
+  } else if (d->releasable && d->data && d->bytes >= kWorthIt && all) {
+    d->release();
+    d->release = [] {};
+    d->data = nullptr;
+  }
+}
+
+bool ValueAccess::is_empty(const Value& v) noexcept {
+  return v.d_ && v.d_->kind == ValueKind::kTensor && !v.d_->data && !v.d_->source && v.d_->bytes > 0;
 }
 
 Value copy_tensor(const Value& v) {

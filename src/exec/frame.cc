@@ -21,6 +21,12 @@ ops::TensorRef ref_of(const Value& v) {
   return {const_cast<void*>(v.data()), v.dims().data(), static_cast<uint32_t>(v.dims().size()), v.dtype(), v.count()};
 }
 
+// Of a weight that kernels have packed: a read of it faults at an address that is never mapped.
+ops::TensorRef shape_of(const Value& v) {
+  return {reinterpret_cast<void*>(uintptr_t{4096}), v.dims().data(), static_cast<uint32_t>(v.dims().size()), v.dtype(),
+          v.count()};
+}
+
 }  // namespace
 
 // Kept between runs so that a warm loop allocates nothing. One control-flow step of a frame runs at a time.
@@ -85,13 +91,20 @@ Frame::Frame(Program& program, std::shared_ptr<Allocator> arena)
       presets_(plan_.results.size()),
       children_(plan_.regions.size()) {
   for (const auto& [slot, value] : plan_.constants) {
-    if (value.is_tensor()) refs_[slot] = ref_of(value);
+    if (plan_.slots[slot].packed)
+      refs_[slot] = shape_of(value);
+    else if (value.is_tensor())
+      refs_[slot] = ref_of(value);
     if (plan_.slots[slot].is_handle) states_[slot].handle = value;
   }
 }
 
 Frame::~Frame() {
   reset();
+  release_memory();
+}
+
+void Frame::release_memory() noexcept {
   const size_t domains = plan_.devices->domains.size();
   for (size_t i = 0; i < slabs_.size(); ++i) {
     if (!slabs_[i].data) continue;
@@ -100,7 +113,12 @@ Frame::~Frame() {
     else
       plan_.devices->domains[i % domains].allocator->free(slabs_[i].data);
   }
+  slabs_.clear();
   for (const ScratchBlock& b : scratch_) arena_->free(b.data);
+  scratch_.clear();
+  bound_.clear();
+  for (auto& c : children_)
+    if (c) c->release_memory();
 }
 
 void Frame::bind(size_t i, const ops::TensorRef& ref) {
@@ -154,6 +172,8 @@ void Frame::reset() noexcept {
   owned_.clear();
   if (device_work_) device_work_->abandon();
   for (Value& v : presets_) v = {};
+  if (!program_.pattern)
+    for (State& st : states_) st.wanted = 0;
   scratch_block_ = scratch_used_ = 0;
 }
 
@@ -249,6 +269,7 @@ void* Frame::scratch(size_t bytes) {
     if (scratch_used_ + bytes <= b.bytes) {
       void* p = b.data + scratch_used_;
       scratch_used_ += bytes;
+      note_scratch();
       return p;
     }
     ++scratch_block_;
@@ -259,6 +280,8 @@ void* Frame::scratch(size_t bytes) {
   if (!p) fail_out_of_memory(grown, "scratch memory of a kernel");
   scratch_.push_back({p, grown});
   scratch_used_ = bytes;
+  scratch_policy_.grew();
+  note_scratch();
   return p;
 }
 
@@ -338,8 +361,9 @@ Frame& Frame::child(uint32_t region) {
 std::unique_ptr<Frame> FramePool::take() {
   {
     std::lock_guard lock(mutex_);
+    ++runs_;
     if (!idle_.empty()) {
-      auto f = std::move(idle_.back());
+      auto f = std::move(idle_.back().frame);
       idle_.pop_back();
       return f;
     }
@@ -348,9 +372,21 @@ std::unique_ptr<Frame> FramePool::take() {
 }
 
 void FramePool::give(std::unique_ptr<Frame> f) {
+  constexpr uint64_t kLongest = 64;  // runs that a frame waits before it is too many
   f->reset();
+  if (!keep_) f->release_memory();
+  std::unique_ptr<Frame> surplus;
   std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(f));
+  if (!idle_.empty() && runs_ - idle_.front().since > kLongest) {
+    surplus = std::move(idle_.front().frame);
+    idle_.erase(idle_.begin());
+  }
+  idle_.push_back({std::move(f), runs_});
+}
+
+void FramePool::release_memory() noexcept {
+  std::lock_guard lock(mutex_);
+  for (Idle& i : idle_) i.frame->release_memory();
 }
 
 }  // namespace tenon::exec

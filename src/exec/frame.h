@@ -18,10 +18,12 @@ namespace tenon::exec {
 
 /// Immutable plan + shape tree, one per region, shared by all threads.
 struct Program {
-  explicit Program(const plan::Plan& p) : plan(p) {
-    for (const auto& r : p.regions) regions.push_back(std::make_unique<Program>(*r));
+  /// `pattern` = enable_mem_pattern: false gives every value a block of its own when its step comes.
+  explicit Program(const plan::Plan& p, bool pattern = true) : plan(p), pattern(pattern) {
+    for (const auto& r : p.regions) regions.push_back(std::make_unique<Program>(*r, pattern));
   }
   const plan::Plan& plan;
+  const bool pattern;
   ShapeTree shapes;
   std::vector<std::unique_ptr<Program>> regions;
 };
@@ -47,6 +49,33 @@ struct DeviceWork {
   std::vector<std::pair<Allocator*, void*>> deferred;
   void synchronize();       ///< throws the first error of a stream; then frees the deferred blocks
   void abandon() noexcept;  ///< the same, errors swallowed: the run has failed already
+};
+
+/// Whether memory that is kept from run to run has become much too large: after some runs in a row that needed less
+/// than half, later after more, the more often it had to grow again.
+class KeepPolicy {
+ public:
+  static constexpr size_t kSmall = size_t{1} << 18;  ///< not worth shrinking
+  /// One run needs `need` of the `held` bytes (less than or equal). True: shrink.
+  bool shrinks(size_t held, size_t need) {
+    if (held < kSmall || need > held / 2) {
+      idle_runs_ = 0;
+      return false;
+    }
+    if (++idle_runs_ < patience_) return false;
+    idle_runs_ = 0;
+    shrunk_ = true;
+    return true;
+  }
+  void grew() {
+    idle_runs_ = 0;
+    if (shrunk_ && patience_ < 4096) patience_ *= 2;
+    shrunk_ = false;
+  }
+
+ private:
+  uint32_t idle_runs_ = 0, patience_ = 4;
+  bool shrunk_ = false;
 };
 
 struct RunContext {
@@ -79,6 +108,8 @@ class Frame final : public ops::KernelHost {
   void take(size_t i, Crossing& out);
   /// Releases what the run still owns.
   void reset() noexcept;
+  /// Between runs: gives back the memory that is kept for the next one.
+  void release_memory() noexcept;
   Allocator& arena() { return *arena_; }
   const plan::Plan& plan() const { return program_.plan; }
 
@@ -97,10 +128,12 @@ class Frame final : public ops::KernelHost {
     Value handle;
     Dims dims;           ///< of data-dependent results
     bool owned = false;  ///< listed in owned_
+    size_t wanted = 0;   ///< bytes to allocate when the step comes (without pattern), plus 1
   };
   struct Slab {
     void* data = nullptr;
     size_t bytes = 0;
+    KeepPolicy policy;
   };
 
   void open_device_work();
@@ -111,6 +144,10 @@ class Frame final : public ops::KernelHost {
   std::string_view observed_key(const Segment& s);
   void enter(const std::shared_ptr<Segment>& s);
   void place(const SlotShape& s, std::span<const Slab> slabs);
+  void fit_slab(Slab& slab, size_t domain, size_t bytes);
+  void fit_scratch() noexcept;
+  void note_scratch() noexcept;
+  void allocate_outputs(const plan::Step& step);
   void run_steps(uint32_t begin, uint32_t end);
   void run_step(const plan::Step& step);
   void trace_from(Segment* parent, std::string key, uint32_t begin);
@@ -151,22 +188,34 @@ class Frame final : public ops::KernelHost {
   std::vector<ScratchBlock> scratch_;
   size_t scratch_block_ = 0, scratch_used_ = 0;
   std::vector<std::unique_ptr<LaneRun>> lane_runs_;
+  size_t scratch_peak_ = 0;  ///< of the run at hand
+  KeepPolicy scratch_policy_;
   const plan::Step* step_ = nullptr;
   RunContext context_;
 };
 
-/// Frames of one program that wait for a run.
+/// Frames of one program that wait for a run. The one that waits longest goes when the runs have long managed without.
 class FramePool {
  public:
-  FramePool(Program& program, std::shared_ptr<Allocator> arena) : program_(program), arena_(std::move(arena)) {}
+  /// `keep` false: a frame that waits holds no memory of `arena`.
+  FramePool(Program& program, std::shared_ptr<Allocator> arena, bool keep = true)
+      : program_(program), arena_(std::move(arena)), keep_(keep) {}
   std::unique_ptr<Frame> take();
   void give(std::unique_ptr<Frame> f);
+  /// The frames that wait give their memory back.
+  void release_memory() noexcept;
 
  private:
+  struct Idle {
+    std::unique_ptr<Frame> frame;
+    uint64_t since;  ///< number of runs so far
+  };
   Program& program_;
   std::shared_ptr<Allocator> arena_;
+  const bool keep_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Frame>> idle_;
+  std::vector<Idle> idle_;
+  uint64_t runs_ = 0;
 };
 
 }  // namespace tenon::exec

@@ -15,6 +15,7 @@ using plan::SlotId;
 void Frame::run(const RunContext& context) {
   context_ = context;
   depth_ = 0;
+  fit_scratch();
   try {
     open_device_work();
     run_path();
@@ -69,16 +70,9 @@ void Frame::enter(const std::shared_ptr<Segment>& s) {
   bool moved = !same;
   const std::span<Slab> slabs = std::span(slabs_).subspan(d * domains, domains);
   for (size_t m = 0; m < domains; ++m) {
-    if (slabs[m].bytes >= s->slab_bytes[m]) continue;
-    Allocator& memory = m == 0 ? *arena_ : *plan_.devices->domains[m].allocator;
-    if (m != 0 && slabs[m].data)
-      context_.device->deferred.emplace_back(&memory, slabs[m].data);
-    else
-      memory.free(slabs[m].data);
-    slabs[m] = {};
-    slabs[m].data = memory.alloc(s->slab_bytes[m], 64, nullptr);
-    if (!slabs[m].data) fail_out_of_memory(s->slab_bytes[m], "the intermediate results of a run");
-    slabs[m].bytes = s->slab_bytes[m];
+    const size_t need = s->slab_bytes[m];
+    if (slabs[m].bytes >= need && !slabs[m].policy.shrinks(slabs[m].bytes, need)) continue;
+    fit_slab(slabs[m], m, need);
     moved = true;
   }
   if (s->next == Segment::kDims)
@@ -94,6 +88,55 @@ void Frame::enter(const std::shared_ptr<Segment>& s) {
   for (const SlotShape& shape : s->shapes) place(shape, slabs);
 }
 
+void Frame::fit_slab(Slab& slab, size_t domain, size_t bytes) {
+  Allocator& memory = domain == 0 ? *arena_ : *plan_.devices->domains[domain].allocator;
+  if (slab.bytes < bytes) slab.policy.grew();
+  if (domain != 0 && slab.data)
+    context_.device->deferred.emplace_back(&memory, slab.data);
+  else
+    memory.free(slab.data);
+  slab.data = nullptr;
+  slab.bytes = 0;
+  if (bytes == 0) return;
+  slab.data = memory.alloc(bytes, 64, nullptr);
+  if (!slab.data) fail_out_of_memory(bytes, "the intermediate results of a run");
+  slab.bytes = bytes;
+}
+
+// Called at the head of a run.
+void Frame::fit_scratch() noexcept {
+  size_t held = 0;
+  for (const ScratchBlock& b : scratch_) held += b.bytes;
+  if (scratch_policy_.shrinks(held, scratch_peak_)) {
+    for (const ScratchBlock& b : scratch_) arena_->free(b.data);
+    scratch_.clear();
+  }
+  scratch_peak_ = scratch_block_ = scratch_used_ = 0;
+}
+
+void Frame::note_scratch() noexcept {
+  size_t used = scratch_used_;
+  for (size_t i = 0; i < scratch_block_; ++i) used += scratch_[i].bytes;
+  scratch_peak_ = std::max(scratch_peak_, used);
+}
+
+// Without pattern: the results of this step that have no memory yet.
+void Frame::allocate_outputs(const plan::Step& step) {
+  for (SlotId s : plan_.outputs(step)) {
+    if (s == kNoSlot || states_[s].wanted == 0) continue;
+    const size_t bytes = states_[s].wanted - 1;
+    states_[s].wanted = 0;
+    State* from = step.reuse == kNoSlot || s != plan_.outputs(step)[0] ? nullptr : &states_[step.reuse];
+    if (from && from->block && refs_[step.reuse].bytes() == bytes) {
+      refs_[s].data = states_[s].block = from->block;
+      from->block = nullptr;
+      own(s);
+    } else {
+      refs_[s].data = allocate(bytes, s);
+    }
+  }
+}
+
 void Frame::place(const SlotShape& s, std::span<const Slab> slabs) {
   ops::TensorRef& r = refs_[s.slot];
   r.dim = s.dims.data();
@@ -106,6 +149,11 @@ void Frame::place(const SlotShape& s, std::span<const Slab> slabs) {
       return;
     case SlotShape::kSame:
       r.data = refs_[s.base].data;
+      if (!program_.pattern && plan_.slots[s.slot].root == s.slot) states_[s.slot].wanted = s.bytes + 1;
+      return;
+    case SlotShape::kOwn:
+      r.data = nullptr;
+      states_[s.slot].wanted = s.bytes + 1;
       return;
     case SlotShape::kLeaves:
       if (s.dtype == DType::kString) {
@@ -143,8 +191,10 @@ void Frame::run_step(const plan::Step& step) {
   step_ = &step;
   switch (step.lowering) {
     case graph::Lowering::kView:
+      if (!program_.pattern) refs_[plan_.outputs(step)[0]].data = refs_[plan_.inputs(step)[0]].data;
       return;
     case graph::Lowering::kKernel: {
+      if (!program_.pattern) allocate_outputs(step);
       Stream* stream = step.stream == plan::kNoStream ? nullptr : context_.device->streams[step.stream].get();
       ops::KernelContext c(refs_.data(), plan_.inputs(step), plan_.outputs(step), context_.par, *this, stream);
       try {

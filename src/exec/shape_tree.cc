@@ -44,46 +44,161 @@ struct Buffer {
 size_t place(const Buffer& b, const std::vector<std::pair<size_t, const Buffer*>>& placed) {
   size_t at = 0;
   for (const auto& [offset, other] : placed) {  // by offset
-    if (other->domain != b.domain || other->dies < b.born || b.dies < other->born) continue;
+    if (other->dies < b.born || b.dies < other->born) continue;
     if (offset >= at + b.bytes) break;
     at = std::max(at, offset + other->bytes);
   }
   return at;
 }
 
-}  // namespace
+struct Layout {
+  std::vector<std::pair<size_t, const Buffer*>> placed;  // by offset
+  size_t bytes = SIZE_MAX;
+};
 
-void pack(Segment& s, const plan::Plan& p) {
+Layout lay_out(const std::vector<const Buffer*>& order) {
+  Layout out;
+  out.bytes = 0;
+  out.placed.reserve(order.size());
+  for (const Buffer* b : order) {
+    const std::pair<size_t, const Buffer*> item{place(*b, out.placed), b};
+    out.bytes = std::max(out.bytes, item.first + b->bytes);
+    out.placed.insert(std::upper_bound(out.placed.begin(), out.placed.end(), item,
+                                       [](auto& x, auto& y) { return x.first < y.first; }),
+                      item);
+  }
+  return out;
+}
+
+// Several orders; then what sticks out at the top is placed earlier, as long as that may help. `bound` is what no
+// layout can beat. The effort is bounded: a layout costs the square of the number of buffers.
+Layout best_layout(std::vector<const Buffer*> order, size_t bound) {
+  const auto life = [](const Buffer* b) { return std::min<size_t>(b->dies - b->born, 1u << 20) + 1; };
+  Layout best;
+  std::vector<const Buffer*> best_order;
+  const auto attempt = [&](const std::vector<const Buffer*>& o) {
+    Layout made = lay_out(o);
+    if (made.bytes >= best.bytes) return false;
+    best = std::move(made);
+    best_order = o;
+    return true;
+  };
+  std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->bytes > b->bytes; });
+  attempt(order);
+  const size_t n = std::max<size_t>(order.size(), 1);
+  int64_t effort = std::clamp<int64_t>(static_cast<int64_t>(4'000'000 / (n * n)), 0, 64);
+  const auto good = [&] { return best.bytes <= bound + bound / 50; };
+  const auto by = [&](auto less) {
+    if (good() || effort-- <= 0) return;
+    std::stable_sort(order.begin(), order.end(), less);
+    attempt(order);
+  };
+  by([&](auto* a, auto* b) { return a->bytes * life(a) > b->bytes * life(b); });
+  by([&](auto* a, auto* b) { return life(a) > life(b); });
+  by([](auto* a, auto* b) { return a->born < b->born; });
+  by([](auto* a, auto* b) { return a->dies > b->dies; });
+  order = best_order;
+  while (!good() && effort-- > 0) {
+    const Layout now = lay_out(order);
+    const auto top = std::max_element(now.placed.begin(), now.placed.end(), [](auto& x, auto& y) {
+      return x.first + x.second->bytes < y.first + y.second->bytes;
+    });
+    const auto at = std::find(order.begin(), order.end(), top->second);
+    if (at == order.begin()) break;
+    std::rotate(order.begin(), at, at + 1);
+    attempt(order);
+  }
+  return best;
+}
+
+// The slab buffers of a segment, added to `buffers`; in-place results and views prolong the life of their base's.
+void gather(const Segment& s, const plan::Plan& p, std::vector<Buffer>& buffers,
+            std::unordered_map<plan::SlotId, size_t>& owner) {
   constexpr size_t kAlign = 64;
-  std::vector<Buffer> buffers;
-  std::unordered_map<plan::SlotId, uint32_t> owner;  // slot → index in buffers
   for (uint32_t i = 0; i < s.shapes.size(); ++i) {
     const SlotShape& shape = s.shapes[i];
     const plan::Slot& slot = p.slots[shape.slot];
     if (shape.place == SlotShape::kSlab) {
-      owner[shape.slot] = static_cast<uint32_t>(buffers.size());
+      owner[shape.slot] = buffers.size();
       buffers.push_back({i, slot.born, slot.dies, (shape.bytes + kAlign - 1) / kAlign * kAlign, shape.domain});
-    } else if (shape.place == SlotShape::kSame && owner.contains(shape.base)) {
-      const uint32_t b = owner[shape.base];
+    } else if (const auto base = owner.find(shape.base); shape.place == SlotShape::kSame && base != owner.end()) {
+      const size_t b = base->second;
       owner[shape.slot] = b;
       buffers[b].dies = std::max(buffers[b].dies, slot.dies);
-    } else {
-      s.floating.push_back(i);
     }
   }
+}
+
+size_t most_alive(const std::vector<const Buffer*>& buffers, size_t steps) {
+  std::vector<int64_t> change(steps + 1);
+  for (const Buffer* b : buffers) {
+    change[std::min<size_t>(b->born, steps)] += static_cast<int64_t>(b->bytes);
+    if (b->dies + size_t{1} < change.size()) change[b->dies + 1] -= static_cast<int64_t>(b->bytes);
+  }
+  int64_t now = 0, most = 0;
+  for (int64_t c : change) most = std::max(most, now += c);
+  return static_cast<size_t>(most);
+}
+
+}  // namespace
+
+std::vector<PathUse> ShapeTree::paths(const plan::Plan& p) const {
+  std::lock_guard lock(mutex_);
+  std::vector<PathUse> out;
+  std::vector<const Segment*> path;
+  walk(p, roots_, path, out);
+  return out;
+}
+
+void ShapeTree::walk(const plan::Plan& p, const std::vector<Segment::Child>& children,
+                     std::vector<const Segment*>& path, std::vector<PathUse>& out) const {
+  for (const Segment::Child& c : children) {
+    path.push_back(c.segment.get());
+    if (c.segment->children_.empty()) {
+      PathUse use;
+      std::vector<Buffer> buffers;
+      std::unordered_map<plan::SlotId, size_t> owner;
+      for (const Segment* s : path) {
+        gather(*s, p, buffers, owner);
+        for (size_t bytes : s->slab_bytes) use.slab_bytes += bytes;
+      }
+      use.segments = path.size();
+      for (uint16_t m = 0; m < p.devices->domains.size(); ++m) {
+        std::vector<const Buffer*> in;
+        for (const Buffer& b : buffers)
+          if (b.domain == m) in.push_back(&b);
+        use.live_bytes += most_alive(in, p.steps.size());
+      }
+      out.push_back(use);
+    }
+    walk(p, c.segment->children_, path, out);
+    path.pop_back();
+  }
+}
+
+void pack(Segment& s, const plan::Plan& p, bool pattern) {
+  if (!pattern) {
+    for (uint32_t i = 0; i < s.shapes.size(); ++i) {
+      if (s.shapes[i].place == SlotShape::kSlab) s.shapes[i].place = SlotShape::kOwn;
+      s.floating.push_back(i);
+    }
+    s.slab_bytes.assign(p.devices->domains.size(), 0);
+    return;
+  }
+  std::vector<Buffer> buffers;
+  std::unordered_map<plan::SlotId, size_t> owner;
+  gather(s, p, buffers, owner);
+  for (uint32_t i = 0; i < s.shapes.size(); ++i)
+    if (!owner.contains(s.shapes[i].slot)) s.floating.push_back(i);
   s.slab_bytes.assign(p.devices->domains.size(), 0);
-  std::vector<const Buffer*> order;
-  for (const Buffer& b : buffers) order.push_back(&b);
-  std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->bytes > b->bytes; });
-  std::vector<std::pair<size_t, const Buffer*>> placed;
-  for (const Buffer* b : order) {
-    const size_t at = place(*b, placed);
-    s.shapes[b->shape].offset = at;
-    size_t& slab = s.slab_bytes[b->domain];
-    slab = std::max(slab, at + b->bytes);
-    const std::pair<size_t, const Buffer*> item{at, b};
-    placed.insert(
-        std::upper_bound(placed.begin(), placed.end(), item, [](auto& x, auto& y) { return x.first < y.first; }), item);
+  for (uint16_t m = 0; m < s.slab_bytes.size(); ++m) {
+    std::vector<const Buffer*> order;
+    for (const Buffer& b : buffers)
+      if (b.domain == m) order.push_back(&b);
+    const size_t bound = most_alive(order, p.steps.size());
+    const Layout best = best_layout(std::move(order), bound);
+    for (const auto& [offset, b] : best.placed) s.shapes[b->shape].offset = offset;
+    s.slab_bytes[m] = best.bytes;
   }
 }
 

@@ -20,6 +20,7 @@ struct SlotShape {
     kSlab,    ///< at `offset` of the segment's slab
     kSame,    ///< where slot `base` is: views and in-place results
     kLeaves,  ///< memory of its own, because it is a result of the region
+    kOwn,     ///< memory of its own when its step comes: no pattern
   };
   plan::SlotId slot;
   DType dtype;
@@ -58,6 +59,13 @@ struct Segment {
   std::vector<Child> children_;  ///< guarded by the tree's mutex
 };
 
+/// How well the buffers of one path through the tree are packed; the values that leave the region are not among them.
+struct PathUse {
+  size_t segments = 0;
+  size_t slab_bytes = 0;  ///< all segments together
+  size_t live_bytes = 0;  ///< most bytes alive at one step: no packing takes less
+};
+
 /// Bounded: the least recently used signature goes first. Thread-safe.
 class ShapeTree {
  public:
@@ -67,8 +75,12 @@ class ShapeTree {
   /// Publishes a complete segment; when another thread was faster, its segment stays.
   void insert(Segment* parent, std::string key, std::shared_ptr<Segment> segment);
   size_t size() const;
+  /// One entry per path from a root to a leaf.
+  std::vector<PathUse> paths(const plan::Plan& p) const;
 
  private:
+  void walk(const plan::Plan& p, const std::vector<Segment::Child>& children, std::vector<const Segment*>& path,
+            std::vector<PathUse>& out) const;
   mutable std::mutex mutex_;
   std::vector<Segment::Child> roots_;
   uint64_t clock_ = 0;
@@ -76,7 +88,7 @@ class ShapeTree {
 
 /// Gives every kSlab shape of the segment an offset such that buffers alive at the same time in the same memory do not
 /// overlap (largest first, lowest fitting offset), and fills slab_bytes and floating. Views and in-place results extend
-/// their base's life.
-void pack(Segment& s, const plan::Plan& p);
+/// their base's life. Without `pattern` they become kOwn.
+void pack(Segment& s, const plan::Plan& p, bool pattern = true);
 
 }  // namespace tenon::exec

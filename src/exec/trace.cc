@@ -38,7 +38,7 @@ class Tracer final : public ops::InferHost {
     current().end = static_cast<uint32_t>(plan_.steps.size());
     Segment* parent = parent_;
     for (auto& [key, segment] : made_) {
-      pack(*segment, plan_);
+      pack(*segment, plan_, f_.program_.pattern);
       segment->lane_choice = std::make_shared<LaneChoice>(*segment, plan_);
       f_.program_.shapes.insert(parent, std::move(key), segment);
       parent = segment.get();

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "memory/system.h"
+#include "base/pages.h"
 
 namespace tenon::memory {
 
@@ -19,6 +19,7 @@ struct alignas(64) Arena::Chunk {
   Chunk* prev;  // neighbours in the bin
   Chunk* next;
   bool reserved;
+  bool discarded;  // free, and its pages were given back
 
   void* payload() { return this + 1; }
   static Chunk* of(void* p) { return static_cast<Chunk*>(p) - 1; }
@@ -28,6 +29,7 @@ namespace {
 constexpr size_t kRound = 256;
 constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 constexpr size_t kPage = 4096;
+constexpr size_t kLarge = size_t{1} << 20;
 }  // namespace
 
 Arena::Arena(const ArenaOptions& options) : options_(options), next_growth_(options.initial_chunk) {
@@ -36,7 +38,7 @@ Arena::Arena(const ArenaOptions& options) : options_(options), next_growth_(opti
 }
 
 Arena::~Arena() {
-  for (const Region& r : regions_) unmap_pages(r.base, r.bytes);
+  for (const Region& r : regions_) unmap(r.base, r.bytes);
 }
 
 int Arena::bin_of(size_t bytes) noexcept {
@@ -70,11 +72,35 @@ Arena::Chunk* Arena::find(size_t bytes) noexcept {
 }
 
 bool Arena::fits(size_t bytes) const noexcept {
-  return options_.limit == 0 || static_cast<size_t>(stats_.total_allocated) + bytes <= options_.limit;
+  if (options_.limit && static_cast<size_t>(stats_.total_allocated) + bytes > options_.limit) return false;
+  const MemoryAccount* a = options_.account.get();
+  return !a || a->limit() == 0 || a->used() + bytes <= a->limit();
+}
+
+void* Arena::map(size_t bytes) noexcept {
+  if (options_.limit && static_cast<size_t>(stats_.total_allocated) + bytes > options_.limit) {
+    note_refusal("max_mem", options_.limit, static_cast<size_t>(stats_.total_allocated));
+    return nullptr;
+  }
+  if (options_.account && !options_.account->take(bytes)) return nullptr;
+  void* p = map_pages(bytes);
+  if (p)
+    stats_.total_allocated += static_cast<int64_t>(bytes);
+  else if (options_.account)
+    options_.account->give(bytes);
+  return p;
+}
+
+void Arena::unmap(void* p, size_t bytes) noexcept {
+  unmap_pages(p, bytes);
+  stats_.total_allocated -= static_cast<int64_t>(bytes);
+  if (options_.account) options_.account->give(bytes);
 }
 
 Arena::Chunk* Arena::extend(size_t bytes) noexcept {
   size_t want = round_up(bytes, kPage);
+  // Idle regions are too small for this: a larger one takes their place.
+  if (want >= kLarge || !fits(want)) drop_idle(0);
   if (options_.extend == Extend::kNextPowerOfTwo) {
     size_t grow = std::max(next_growth_, std::bit_ceil(want));
     if (want > options_.max_power_of_two) grow = want;
@@ -82,15 +108,14 @@ Arena::Chunk* Arena::extend(size_t bytes) noexcept {
     while (grow > want && !fits(grow)) grow = std::max(want, grow / 10 * 9 / kPage * kPage);
     want = grow;
   }
-  if (!fits(want)) return nullptr;
-  void* base = map_pages(want);
+  void* base = map(want);
   if (!base) return nullptr;
+  grown_ = true;
   next_growth_ = std::min(std::max(options_.initial_growth, next_growth_ * 2), options_.max_power_of_two);
   regions_.push_back({base, want});
-  stats_.total_allocated += static_cast<int64_t>(want);
   ++stats_.num_arena_extensions;
   auto* c = static_cast<Chunk*>(base);
-  *c = Chunk{want, 0, 0, nullptr, nullptr, nullptr, nullptr, false};
+  *c = Chunk{want, 0, 0, nullptr, nullptr, nullptr, nullptr, false, true};
   link(c);
   return c;
 }
@@ -100,7 +125,7 @@ void Arena::split(Chunk* c, size_t bytes) noexcept {
   if (rest < sizeof(Chunk) + kRound || (c->bytes < 2 * bytes && rest < options_.max_dead && rest < c->bytes / 8))
     return;
   auto* tail = reinterpret_cast<Chunk*>(reinterpret_cast<char*>(c) + bytes);
-  *tail = Chunk{rest, 0, 0, c, c->after, nullptr, nullptr, false};
+  *tail = Chunk{rest, 0, 0, c, c->after, nullptr, nullptr, false, c->discarded};
   if (c->after) c->after->before = tail;
   c->after = tail;
   c->bytes = bytes;
@@ -112,24 +137,23 @@ void Arena::count(size_t held, size_t requested) noexcept {
   stats_.in_use += static_cast<int64_t>(held);
   stats_.requested_in_use += static_cast<int64_t>(requested);
   stats_.max_in_use = std::max(stats_.max_in_use, stats_.in_use);
+  window_peak_ = std::max(window_peak_, stats_.in_use);
   stats_.max_alloc_size = std::max(stats_.max_alloc_size, static_cast<int64_t>(requested));
 }
 
 void* Arena::direct(size_t bytes, bool reserved) noexcept {
   const size_t total = round_up(bytes + sizeof(Chunk), kPage);
-  if (!fits(total)) return nullptr;
-  void* base = map_pages(total);
+  void* base = map(total);
   if (!base) return nullptr;
   auto* c = static_cast<Chunk*>(base);
-  *c = Chunk{total, bytes, total, nullptr, nullptr, nullptr, nullptr, reserved};
-  stats_.total_allocated += static_cast<int64_t>(total);
+  *c = Chunk{total, bytes, total, nullptr, nullptr, nullptr, nullptr, reserved, false};
   if (reserved) ++stats_.num_reserves;
   count(total, bytes);
   return c->payload();
 }
 
 void* Arena::alloc(size_t bytes, size_t alignment, void* /*stream*/) noexcept {
-  if (alignment > 64 || bytes > SIZE_MAX / 4) return nullptr;
+  if (alignment > 64 || bytes > SIZE_MAX / 4 || !allocation_allowed()) return nullptr;
   bytes = std::max<size_t>(bytes, 1);
   std::lock_guard lock(mutex_);
   if (!options_.pooled) return direct(bytes, false);
@@ -140,6 +164,7 @@ void* Arena::alloc(size_t bytes, size_t alignment, void* /*stream*/) noexcept {
   unlink(c);
   split(c, need);
   c->requested = bytes;
+  c->discarded = false;
   count(c->bytes, bytes);
   return c->payload();
 }
@@ -157,8 +182,7 @@ void Arena::free(void* p) noexcept {
   stats_.in_use -= static_cast<int64_t>(c->bytes);
   stats_.requested_in_use -= static_cast<int64_t>(c->requested);
   if (c->direct_bytes) {
-    stats_.total_allocated -= static_cast<int64_t>(c->direct_bytes);
-    unmap_pages(c, c->direct_bytes);
+    unmap(c, c->direct_bytes);
     return;
   }
   c->requested = 0;
@@ -171,6 +195,7 @@ void Arena::free(void* p) noexcept {
   if (Chunk* b = c->before; b && b->requested == 0) {
     unlink(b);
     b->bytes += c->bytes;
+    b->discarded = false;
     b->after = c->after;
     if (b->after) b->after->before = b;
     c = b;
@@ -183,18 +208,51 @@ AllocatorStats Arena::stats() const noexcept {
   return stats_;
 }
 
-void Arena::shrink() noexcept {
-  std::lock_guard lock(mutex_);
+// Unmaps idle regions, the largest first, while `keep` bytes remain.
+void Arena::drop_idle(size_t keep) noexcept {
+  std::sort(regions_.begin(), regions_.end(), [](const Region& a, const Region& b) { return a.bytes > b.bytes; });
   std::erase_if(regions_, [&](const Region& r) {
     auto* c = static_cast<Chunk*>(r.base);
     if (c->requested || c->bytes != r.bytes) return false;
+    if (static_cast<size_t>(stats_.total_allocated) < keep + r.bytes) return false;
     unlink(c);
-    unmap_pages(r.base, r.bytes);
-    stats_.total_allocated -= static_cast<int64_t>(r.bytes);
+    unmap(r.base, r.bytes);
     ++stats_.num_arena_shrinkages;
     return true;
   });
+}
+
+void Arena::discard_free() noexcept {
+  for (Chunk* head : bins_)
+    for (Chunk* c = head; c; c = c->next) {
+      if (c->discarded || c->bytes < kLarge) continue;
+      discard_pages(c->payload(), c->bytes - sizeof(Chunk));
+      c->discarded = true;
+    }
+}
+
+void Arena::shrink() noexcept {
+  std::lock_guard lock(mutex_);
+  drop_idle(0);
+  discard_free();
   next_growth_ = options_.initial_chunk;
+}
+
+void Arena::end_run() noexcept {
+  std::lock_guard lock(mutex_);
+  if (++runs_ < window_) return;
+  if (shrunk_ && grown_) window_ = std::min(window_ * 2, kLongestWindow);
+  const auto need = static_cast<size_t>(window_peak_);
+  const size_t keep = need + need / 4;
+  shrunk_ = static_cast<size_t>(stats_.total_allocated) > keep + options_.initial_chunk;
+  if (shrunk_) {
+    drop_idle(keep);
+    discard_free();
+    next_growth_ = options_.initial_chunk;
+  }
+  grown_ = false;
+  runs_ = 0;
+  window_peak_ = stats_.in_use;
 }
 
 }  // namespace tenon::memory

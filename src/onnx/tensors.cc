@@ -9,6 +9,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/shape.h"
+#include "base/value_data.h"
 #include "onnx/types.h"
 
 namespace tenon::onnx {
@@ -147,15 +148,11 @@ void count_bytes(int64_t* total, size_t bytes, int64_t limit, const char* name) 
 
 Value TensorImporter::raw(DType type, const Dims& dims, std::span<const std::byte> bytes,
                           std::shared_ptr<const FileBytes> owner) {
-  const size_t alignment = std::min<size_t>(std::max<size_t>(dtype_size(type), 1), 8);
-  const bool aligned = reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0;
   const auto above_one = [](std::byte b) { return b > std::byte{1}; };
   const bool rewritten =
       is_float6(type) || (type == DType::kBool && std::any_of(bytes.begin(), bytes.end(), above_one));
-  if (owner && aligned && !rewritten) {
-    void* p = const_cast<std::byte*>(bytes.data());  // constants are never written
-    return Value::borrow(type, dims, p, [owner = std::move(owner)] {});
-  }
+  constexpr size_t kSmall = 256;  // copied at once: cheaper than keeping its place
+  if (owner && !rewritten && bytes.size() >= kSmall) return ValueAccess::in_file(type, dims, bytes, std::move(owner));
   Value v = Value::tensor(type, dims);
   auto* out = static_cast<std::byte*>(v.mutable_data());
   if (is_float6(type))

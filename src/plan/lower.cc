@@ -1,10 +1,12 @@
 // Lowers the regions of a graph to plans: numbers slots, shares bytes of views, makes kernels, finds last uses.
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "base/error.h"
 #include "base/value_data.h"
 #include "plan/plan.h"
+#include "plan/weight_use.h"
 
 namespace tenon::plan {
 namespace {
@@ -16,8 +18,8 @@ using graph::ValueId;
 class Lowerer {
  public:
   Lowerer(std::shared_ptr<const graph::Graph> g, std::shared_ptr<const Devices> devices, graph::RegionId region,
-          const PlanOptions& options)
-      : g_(*g), options_(options), plan_(std::make_unique<Plan>()) {
+          const PlanOptions& options, WeightUse* weights)
+      : g_(*g), options_(options), weights_(weights), plan_(std::make_unique<Plan>()) {
     plan_->graph = std::move(g);
     plan_->devices = std::move(devices);
     plan_->region = region;
@@ -79,7 +81,8 @@ class Lowerer {
       if (info.role == graph::ValueRole::kConstant) {
         s.kind = SlotKind::kConstant;
         if (!info.data) fail(ErrorCode::kInvalidGraph, "constant {} has no data", info.name);
-        plan_->constants.emplace_back(it->second, domain ? uploaded(info.data, domain) : info.data);
+        // Those of the host are filled in when it is known which bytes are read.
+        plan_->constants.emplace_back(it->second, domain ? uploaded(info.data, domain) : Value());
       } else if (info.role != graph::ValueRole::kResult) {
         s.kind = SlotKind::kArgument;
       }
@@ -113,12 +116,13 @@ class Lowerer {
     if (s.lowering == Lowering::kKernel || (s.lowering == Lowering::kView && !is_view(s))) {
       s.lowering = Lowering::kKernel;
       s.kernel = make_kernel(id);
+      if (weights_) weights_->made(id);
       set_streams(s, provider);
     }
     s.first_region = static_cast<uint32_t>(plan_->regions.size());
     s.region_count = static_cast<uint32_t>(n.regions.size());
     for (graph::RegionId r : n.regions)
-      plan_->regions.push_back(Lowerer(plan_->graph, plan_->devices, r, options_).lower());
+      plan_->regions.push_back(Lowerer(plan_->graph, plan_->devices, r, options_, weights_).lower());
     plan_->steps.push_back(s);
   }
 
@@ -184,8 +188,7 @@ class Lowerer {
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &g_.type(v));
     try {
-      const ops::NodeInfo info{n.op, n.name,    n.since_version, n.attrs,     in,
-                               out,  constants, options_.store,  options_.isa};
+      const ops::NodeInfo info{n.op, n.name, n.since_version, n.attrs, in, out, constants, weights_, options_.isa};
       plan_->kernels.push_back(foreign ? provider->kernel(n, info) : n.def->make(info));
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
@@ -256,6 +259,7 @@ class Lowerer {
 
   const graph::Graph& g_;
   const PlanOptions& options_;
+  WeightUse* weights_;
   std::unique_ptr<Plan> plan_;
   std::unordered_map<uint64_t, SlotId> index_;  ///< domain << 32 | value
 };
@@ -277,11 +281,26 @@ std::shared_ptr<const Devices> devices_of(const ep::Placed* placed) {
   return devices;
 }
 
+void add_constants(Plan& p, const WeightUse* weights) {
+  for (auto& [id, value] : p.constants) {
+    Slot& s = p.slots[id];
+    if (s.domain) continue;
+    value = p.graph->constant(s.value);
+    s.packed = weights && weights->is_packed(s.value);
+    if (!s.packed) ValueAccess::load(value);
+  }
+  for (auto& r : p.regions) add_constants(*r, weights);
+}
+
 }  // namespace
 
 std::unique_ptr<Plan> make_plan(std::shared_ptr<const graph::Graph> g, const PlanOptions& options) {
   const std::shared_ptr<const Devices> devices = devices_of(options.placed);
-  return Lowerer(std::move(g), devices, 0, options).lower();
+  std::optional<WeightUse> weights;
+  if (options.store) weights.emplace(*g, *options.store, options.weight_handles);
+  auto plan = Lowerer(std::move(g), devices, 0, options, weights ? &*weights : nullptr).lower();
+  add_constants(*plan, weights ? &*weights : nullptr);
+  return plan;
 }
 
 uint16_t Devices::domain_of(const Device& d) const {

@@ -44,6 +44,7 @@ struct Slot {
   uint16_t domain = 0;  ///< index in Devices::domains
   SlotKind kind = SlotKind::kTemp;
   bool is_handle = false;      ///< a sequence, map, optional or string tensor: lives in a Value, not in planned memory
+  bool packed = false;         ///< constant whose bytes no kernel reads: they have packed it
   bool escapes = false;        ///< it, or a view of it, is a result of the region: its memory leaves with the run
   SlotId root;                 ///< the slot whose bytes it shares; itself when it has bytes of its own
   uint32_t born = 0;           ///< step that makes it (roots: of the root)
@@ -101,6 +102,9 @@ struct PlanOptions {
   PackStore* store = nullptr;
   Isa isa = Isa::kPortable;
   const ep::Placed* placed = nullptr;  ///< null: everything runs on the CPU
+  /// Constants that every reader has packed are emptied when this is the number of their handles: those of the graph,
+  /// and of its copies that the caller keeps. 0: they stay.
+  int weight_handles = 1;
 };
 
 /// Lowers a placed graph. Makes every kernel (weights are packed here); errors name node and op.

@@ -16,6 +16,8 @@ using enum KeyValue;
 constexpr ConfigKey kSession[] = {
     // Ours.
     {"tenon.weights", kHonoured, kText, "mapped (default): weights stay in the mapped file; read: copied"},
+    {"tenon.keep_weights", kHonoured, kBool, "weights stay in memory although all their readers have packed them"},
+    {"tenon.memory_limit_bytes", kHonoured, kInt, "limit over weights, arena and frames of the session; 0 = none"},
     {"tenon.external_data_dirs", kHonoured, kText, "more directories that external data may lie in, ':'-separated"},
     {"tenon.stop_after_rewrite", kHonoured, kInt, "apply only the first N rewrites (bisecting)"},
     {"tenon.verify", kHonoured, kBool, "check the graph's invariants after every pass"},
@@ -74,7 +76,7 @@ constexpr ConfigKey kSession[] = {
     // Placement and memory.
     {"session.disable_cpu_ep_fallback", kHonoured, kBool, "an error when a node is left to the CPU provider"},
     {"session.record_ep_graph_assignment_info", kNotYet, kBool, ""},
-    {"session.use_env_allocators", kNotYet, kBool, ""},
+    {"session.use_env_allocators", kHonoured, kBool, "run in the registered allocator of the host, if there is one"},
     {"session.use_device_allocator_for_initializers", kNotApplicable, kBool, "weights never go through the arena"},
     {"session.node_partition_config_file", kNotYet, kText, ""},
     {"session.debug_layout_transformation", kNotApplicable, kBool, ""},

@@ -15,8 +15,6 @@
 #include "exec/frame.h"
 #include "graph/text.h"
 #include "graph/verify.h"
-#include "memory/arena.h"
-#include "memory/weight_store.h"
 #include "onnx/load.h"
 #include "onnx/write.h"
 #include "ops/op.h"
@@ -25,6 +23,7 @@
 #include "session/config_keys.h"
 #include "session/effective_options.h"
 #include "session/env.h"
+#include "session/memory.h"
 #include "session/profiler.h"
 #include "session/signature.h"
 
@@ -147,20 +146,27 @@ struct Session::Impl {
     report.nodes_final = g->live_nodes();
     save(*g);
     begin = Profiler::Clock::now();
+    memory.share_constants(*g);
     if (placement.providers.size() > 1) saved_form = g->clone();
-    partition::lower(*g, placement, wishes, {&store, active_isa()});
+    partition::lower(*g, placement, wishes, {&memory, active_isa()});
     if (session::config_bool(options.config, "tenon.verify", false)) {
       graph::verify(*g);
       partition::verify_placed(*g, placement);
     }
     if (const std::string line = partition::summary(placement); !line.empty())
       log.log(Severity::kWarning, "placement: {}", line);
-    arena = std::make_shared<memory::Arena>(memory::ArenaOptions{.pooled = options.enable_cpu_mem_arena});
     graph = std::move(g);
-    plan = plan::make_plan(
-        graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa(), .placed = &placement});
-    program = std::make_unique<exec::Program>(*plan);
-    frames = std::make_unique<exec::FramePool>(*program, arena);
+    const bool keep = session::config_bool(options.config, "tenon.keep_weights", false);
+    plan = plan::make_plan(graph, {.reuse = options.enable_mem_reuse,
+                                   .store = &memory,
+                                   .isa = active_isa(),
+                                   .placed = &placement,
+                                   .weight_handles = keep         ? 0
+                                                     : saved_form ? 2
+                                                                  : 1});
+    memory.charge_constants(*plan);
+    program = std::make_unique<exec::Program>(*plan, options.enable_mem_pattern);
+    frames = std::make_unique<exec::FramePool>(*program, memory.allocator(), options.enable_cpu_mem_arena);
     make_pool();
     index_results();
     stage("plan", begin);
@@ -175,7 +181,9 @@ struct Session::Impl {
       const graph::ValueId v = g.find_value(name);
       if (v == graph::kNone || !g.value(v).data) fail("add_initializer: the model has no initializer \"{}\"", name);
       session::check_feed(name, g.type(v), value);
-      g.edit_value(v).data = value;
+      // A view of the caller's tensor: its memory is never ours to give back.
+      g.edit_value(v).data =
+          !value.is_tensor() || value.dtype() == DType::kString ? value : value.reshaped(value.dims());
     }
     if (!options.free_dimension_overrides_by_denotation.empty())
       log.log(Severity::kWarning, "free dimension overrides by denotation have no effect yet");
@@ -272,6 +280,21 @@ struct Session::Impl {
     for (size_t i = 0; i < outputs.size(); ++i) fetch_index[outputs[i].name] = i;
   }
 
+  /// memory.enable_memory_arena_shrinkage names devices: "cpu:0;gpu:0".
+  bool shrinks_after(const RunOptions& o) const {
+    const auto it = o.config.find("memory.enable_memory_arena_shrinkage");
+    if (it == o.config.end()) return false;
+    for (size_t at = 0; at < it->second.size();) {
+      const size_t end = std::min(it->second.find(';', at), it->second.size());
+      const std::string device = it->second.substr(at, end - at);
+      if (device == "cpu:0" || device == "cpu") return true;
+      at = end + 1;
+    }
+    log.log(Severity::kWarning, "memory.enable_memory_arena_shrinkage: \"{}\" names no device here, expected cpu:0",
+            it->second);
+    return false;
+  }
+
   size_t find_feed(const std::string& name, size_t hint) const {
     if (hint < plan->arguments.size() && plan->arguments[hint].name == name) return hint;
     const auto it = feed_index.find(name);
@@ -324,6 +347,7 @@ struct Session::Impl {
   }
 
   SessionOptions options;
+  std::string path;  ///< of the model file, "" for a model from bytes
   Logger log;
   std::vector<ProviderSpec> specs;
   std::vector<std::string> provider_names;
@@ -334,8 +358,7 @@ struct Session::Impl {
   onnx::ExternalData external;
   partition::Placement placement;
   partition::Wishes wishes;
-  memory::WeightStore store;
-  std::shared_ptr<memory::Arena> arena;
+  session::SessionMemory memory{options, session::env()};
   std::shared_ptr<const graph::Graph> graph;
   std::unique_ptr<const graph::Graph> saved_form;  ///< before groups and copies, when there may be some
   bool lanes_always = false;
@@ -352,6 +375,7 @@ struct Session::Impl {
 
 Session::Session(const std::string& path, const SessionOptions& options) : impl_(std::make_unique<Impl>(options)) {
   const auto begin = Profiler::Clock::now();
+  impl_->path = path;
   auto g = onnx::load_file(path, impl_->load_options());
   impl_->stage("load", begin);
   if (impl_->profiler) impl_->profiler->session_event("model_loading_uri", begin, Profiler::Clock::now());
@@ -455,9 +479,13 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
     else
       std::memcpy(fetches[j].mutable_data(), result.data(), result.bytes());
   }
-  if (!options.config.empty() && options.config.contains("memory.enable_memory_arena_shrinkage")) {
+  if (!options.config.empty() && s.shrinks_after(options)) {
     f.reset();
-    s.arena->shrink();
+    f.release_memory();
+    s.frames->release_memory();
+    s.memory.allocator()->shrink();
+  } else if (s.memory.arena()) {
+    s.memory.arena()->end_run();
   }
 }
 
@@ -479,9 +507,31 @@ std::vector<Value> Session::run(const std::map<std::string, Value>& feeds, std::
 std::string Session::end_profiling() { return impl_->profiler ? impl_->profiler->end() : std::string(); }
 uint64_t Session::profiling_start_time_ns() const { return impl_->profiler ? impl_->profiler->start_ns() : 0; }
 std::string Session::graph_text() const { return graph::print(*impl_->graph, false); }
-std::string Session::plan_text() const { return plan::to_string(*impl_->plan); }
+std::string Session::plan_text() const {
+  std::string out = plan::to_string(*impl_->plan);
+  for (const exec::PathUse& u : impl_->program->shapes.paths(*impl_->plan))
+    out += fmt::format("signature: {} segments, {} bytes, at most {} alive\n", u.segments, u.slab_bytes, u.live_bytes);
+  return out;
+}
+MemoryUse Session::memory_use() const { return impl_->memory.use(); }
+
 std::string Session::model_bytes() const {
-  return onnx::write_model(impl_->saved_form ? *impl_->saved_form : *impl_->graph, {.ops = ops::builtin_ops()});
+  const graph::Graph& g = impl_->saved_form ? *impl_->saved_form : *impl_->graph;
+  bool complete = true;
+  for (graph::ValueId v = 0; v < g.value_limit(); ++v) complete = complete && !ValueAccess::is_empty(g.constant(v));
+  if (complete) return onnx::write_model(g, {.ops = ops::builtin_ops()});
+  if (impl_->path.empty())
+    fail(ErrorCode::kFail,
+         "the session gave weights back after packing and its model came as bytes: create it with tenon.keep_weights = "
+         "1, or set optimized_model_filepath");
+  SessionOptions again = impl_->options;
+  again.config["tenon.keep_weights"] = "1";
+  again.config.erase("tenon.memory_limit_bytes");
+  again.optimized_model_filepath.clear();
+  again.config.erase("session.optimized_model_filepath");
+  again.config.erase("session.enable_profiling");
+  again.enable_profiling = false;
+  return Session(impl_->path, again).model_bytes();
 }
 
 void set_seed(int64_t seed) { set_default_seed(static_cast<uint64_t>(seed)); }

@@ -24,7 +24,6 @@ template <class... A>
 [[noreturn]] void fail_limit(const char* limit, fmt::format_string<A...> format, A&&... args) {
   fail_limit_formatted(limit, format, fmt::make_format_args(args...));
 }
-/// Reason kOutOfMemory, or kLimit with its name when a limit refused the allocation (base/accounting.h).
 [[noreturn]] void fail_out_of_memory(size_t bytes, const char* what);
 
 }  // namespace tenon

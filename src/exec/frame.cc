@@ -105,15 +105,12 @@ Frame::~Frame() {
 }
 
 void Frame::release_memory() noexcept {
-  const size_t domains = plan_.devices->domains.size();
-  for (size_t i = 0; i < slabs_.size(); ++i) {
-    if (!slabs_[i].data) continue;
-    if (i % domains == 0)
-      arena_->free(slabs_[i].data);
-    else
-      plan_.devices->domains[i % domains].allocator->free(slabs_[i].data);
-  }
+  for (size_t m = 0; m < slabs_.size(); ++m)
+    (m == 0 ? *arena_ : *plan_.devices->domains[m].allocator).free(slabs_[m].data);
   slabs_.clear();
+  for (const Slab& s : lane_slabs_) arena_->free(s.data);
+  lane_slabs_.clear();
+  lane_runs_.clear();
   for (const ScratchBlock& b : scratch_) arena_->free(b.data);
   scratch_.clear();
   bound_.clear();

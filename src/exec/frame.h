@@ -133,6 +133,7 @@ class Frame final : public ops::KernelHost {
   struct Slab {
     void* data = nullptr;
     size_t bytes = 0;
+    size_t need = 0;  ///< of the run at hand
     KeepPolicy policy;
   };
 
@@ -144,6 +145,8 @@ class Frame final : public ops::KernelHost {
   std::string_view observed_key(const Segment& s);
   void enter(const std::shared_ptr<Segment>& s);
   void place(const SlotShape& s, std::span<const Slab> slabs);
+  void fit_slabs(Segment& root);
+  bool fits(const Segment& s);
   void fit_slab(Slab& slab, size_t domain, size_t bytes);
   void fit_scratch() noexcept;
   void note_scratch() noexcept;
@@ -174,9 +177,11 @@ class Frame final : public ops::KernelHost {
   std::vector<std::shared_ptr<Segment>> bound_;  ///< segments of the current path
   std::shared_ptr<Segment> root_;                ///< segment of root_key_, as the tree has it
   size_t depth_ = 0;
-  std::vector<Slab> slabs_;                  ///< depth x domain
-  std::unique_ptr<DeviceWork> device_work_;  ///< of the outermost frame, when the plan has devices
-  std::vector<Value> presets_;               ///< per result
+  std::vector<std::shared_ptr<Segment>> path_;  ///< of the run at hand, as the tree has them
+  std::vector<Slab> lane_slabs_;                ///< per depth
+  std::vector<Slab> slabs_;                     ///< per domain
+  std::unique_ptr<DeviceWork> device_work_;     ///< of the outermost frame, when the plan has devices
+  std::vector<Value> presets_;                  ///< per result
   std::string key_, root_key_;
   std::vector<std::unique_ptr<Frame>> children_;
   struct LoopState;  ///< carried values and stacks of the control-flow step that runs

@@ -165,6 +165,7 @@ std::shared_ptr<Segment> packed_for(const Segment& s, const plan::Plan& p, const
   out->ints = s.ints;
   out->next = s.next;
   out->observed = s.observed;
+  out->apart = true;
   out->slab_bytes.assign(p.devices->domains.size(), 0);
 
   struct Buffer {

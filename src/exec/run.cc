@@ -36,13 +36,17 @@ void Frame::run_path() {
     root_key_.assign(key);
     segment = root_ = program_.shapes.find(nullptr, key);
   }
+  path_.clear();
   if (!segment) return trace_from(nullptr, root_key_, 0);
+  fit_slabs(*segment);
   while (true) {
+    for (size_t m = 0; m < slabs_.size(); ++m) slabs_[m].need = std::max(slabs_[m].need, segment->slab_bytes[m]);
+    path_.push_back(segment);
     run_segment(segment);
     if (segment->next == Segment::kEnd) return;
     const std::string_view seen = observed_key(*segment);
     std::shared_ptr<Segment> next = program_.shapes.find(segment.get(), seen);
-    if (!next) return trace_from(segment.get(), std::string(seen), segment->end);
+    if (!next || !fits(*next)) return trace_from(segment.get(), std::string(seen), segment->end);
     segment = std::move(next);
   }
 }
@@ -64,28 +68,53 @@ void Frame::open_device_work() {
 // Makes the slots of a segment ready. When the frame ran the same path before, only addresses that move are set.
 void Frame::enter(const std::shared_ptr<Segment>& s) {
   const size_t d = depth_++;
-  const size_t domains = plan_.devices->domains.size();
-  if (slabs_.size() < (d + 1) * domains) slabs_.resize((d + 1) * domains);
-  const bool same = d < bound_.size() && bound_[d] == s;
-  bool moved = !same;
-  const std::span<Slab> slabs = std::span(slabs_).subspan(d * domains, domains);
-  for (size_t m = 0; m < domains; ++m) {
-    const size_t need = s->slab_bytes[m];
-    if (slabs[m].bytes >= need && !slabs[m].policy.shrinks(slabs[m].bytes, need)) continue;
-    fit_slab(slabs[m], m, need);
-    moved = true;
+  bool same = d < bound_.size() && bound_[d] == s;
+  if (s->apart) {
+    if (lane_slabs_.size() <= d) lane_slabs_.resize(d + 1);
+    Slab& own = lane_slabs_[d];
+    if (own.bytes < s->slab_bytes[0] || own.policy.shrinks(own.bytes, s->slab_bytes[0])) {
+      fit_slab(own, 0, s->slab_bytes[0]);
+      same = false;
+    }
   }
+  const std::span<const Slab> slabs = s->apart ? std::span(&lane_slabs_[d], 1) : std::span(slabs_);
   if (s->next == Segment::kDims)
     for (SlotId slot : s->observed) refs_[slot].data = nullptr;
-  if (!moved) {
+  if (same) {
     for (uint32_t i : s->floating) place(s->shapes[i], slabs);
     return;
   }
-  if (!same) {
-    bound_.resize(d);
-    bound_.push_back(s);
-  }
+  bound_.resize(d);
+  bound_.push_back(s);
   for (const SlotShape& shape : s->shapes) place(shape, slabs);
+}
+
+// The slabs serve the whole path, as far as it is known at its root. They shrink when the last runs needed less.
+void Frame::fit_slabs(Segment& root) {
+  slabs_.resize(root.slab_bytes.size());
+  for (size_t m = 0; m < slabs_.size(); ++m) {
+    Slab& slab = slabs_[m];
+    const size_t need = std::max(slab.need, root.slab_bytes[m]);
+    slab.need = 0;
+    size_t bytes = root.wanted[m].load(std::memory_order_relaxed);
+    if (slab.policy.shrinks(slab.bytes, need))
+      root.wanted[m].store(bytes = need, std::memory_order_relaxed);
+    else if (slab.bytes >= bytes)
+      continue;
+    bound_.clear();
+    fit_slab(slab, m, bytes);
+  }
+}
+
+// False where another run has found, since this one began, that its path takes more: it is traced once more, and the
+// next run has the room.
+bool Frame::fits(const Segment& s) {
+  for (size_t m = 0; m < slabs_.size(); ++m) {
+    if (s.slab_bytes[m] <= slabs_[m].bytes) continue;
+    want(*path_[0], s);
+    return false;
+  }
+  return true;
 }
 
 void Frame::fit_slab(Slab& slab, size_t domain, size_t bytes) {

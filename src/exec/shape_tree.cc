@@ -38,10 +38,12 @@ struct Buffer {
   uint32_t born, dies;
   size_t bytes;
   uint16_t domain;
+  size_t offset;  // of a buffer that is placed already
 };
+using Placed = std::vector<std::pair<size_t, const Buffer*>>;  // by offset
 
 // First offset where `b` fits between the placed buffers that live at the same time.
-size_t place(const Buffer& b, const std::vector<std::pair<size_t, const Buffer*>>& placed) {
+size_t place(const Buffer& b, const Placed& placed) {
   size_t at = 0;
   for (const auto& [offset, other] : placed) {  // by offset
     if (other->dies < b.born || b.dies < other->born) continue;
@@ -52,32 +54,34 @@ size_t place(const Buffer& b, const std::vector<std::pair<size_t, const Buffer*>
 }
 
 struct Layout {
-  std::vector<std::pair<size_t, const Buffer*>> placed;  // by offset
+  Placed placed;
   size_t bytes = SIZE_MAX;
 };
 
-Layout lay_out(const std::vector<const Buffer*>& order) {
-  Layout out;
-  out.bytes = 0;
-  out.placed.reserve(order.size());
+void add(Placed& placed, size_t at, const Buffer* b) {
+  const std::pair<size_t, const Buffer*> item{at, b};
+  placed.insert(
+      std::upper_bound(placed.begin(), placed.end(), item, [](auto& x, auto& y) { return x.first < y.first; }), item);
+}
+
+Layout lay_out(const std::vector<const Buffer*>& order, const Layout& start) {
+  Layout out = start;
   for (const Buffer* b : order) {
-    const std::pair<size_t, const Buffer*> item{place(*b, out.placed), b};
-    out.bytes = std::max(out.bytes, item.first + b->bytes);
-    out.placed.insert(std::upper_bound(out.placed.begin(), out.placed.end(), item,
-                                       [](auto& x, auto& y) { return x.first < y.first; }),
-                      item);
+    const size_t at = place(*b, out.placed);
+    out.bytes = std::max(out.bytes, at + b->bytes);
+    add(out.placed, at, b);
   }
   return out;
 }
 
 // Several orders; then what sticks out at the top is placed earlier, as long as that may help. `bound` is what no
 // layout can beat. The effort is bounded: a layout costs the square of the number of buffers.
-Layout best_layout(std::vector<const Buffer*> order, size_t bound) {
+Layout best_layout(std::vector<const Buffer*> order, const Layout& start, size_t bound) {
   const auto life = [](const Buffer* b) { return std::min<size_t>(b->dies - b->born, 1u << 20) + 1; };
   Layout best;
   std::vector<const Buffer*> best_order;
   const auto attempt = [&](const std::vector<const Buffer*>& o) {
-    Layout made = lay_out(o);
+    Layout made = lay_out(o, start);
     if (made.bytes >= best.bytes) return false;
     best = std::move(made);
     best_order = o;
@@ -85,9 +89,9 @@ Layout best_layout(std::vector<const Buffer*> order, size_t bound) {
   };
   std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->bytes > b->bytes; });
   attempt(order);
-  const size_t n = std::max<size_t>(order.size(), 1);
+  const size_t n = order.size() + start.placed.size() + 1;
   int64_t effort = std::clamp<int64_t>(static_cast<int64_t>(4'000'000 / (n * n)), 0, 64);
-  const auto good = [&] { return best.bytes <= bound + bound / 50; };
+  const auto good = [&] { return best.bytes <= std::max(start.bytes, bound + bound / 50); };
   const auto by = [&](auto less) {
     if (good() || effort-- <= 0) return;
     std::stable_sort(order.begin(), order.end(), less);
@@ -99,12 +103,12 @@ Layout best_layout(std::vector<const Buffer*> order, size_t bound) {
   by([](auto* a, auto* b) { return a->dies > b->dies; });
   order = best_order;
   while (!good() && effort-- > 0) {
-    const Layout now = lay_out(order);
+    const Layout now = lay_out(order, start);
     const auto top = std::max_element(now.placed.begin(), now.placed.end(), [](auto& x, auto& y) {
       return x.first + x.second->bytes < y.first + y.second->bytes;
     });
     const auto at = std::find(order.begin(), order.end(), top->second);
-    if (at == order.begin()) break;
+    if (at == order.begin() || at == order.end()) break;
     std::rotate(order.begin(), at, at + 1);
     attempt(order);
   }
@@ -120,7 +124,8 @@ void gather(const Segment& s, const plan::Plan& p, std::vector<Buffer>& buffers,
     const plan::Slot& slot = p.slots[shape.slot];
     if (shape.place == SlotShape::kSlab) {
       owner[shape.slot] = buffers.size();
-      buffers.push_back({i, slot.born, slot.dies, (shape.bytes + kAlign - 1) / kAlign * kAlign, shape.domain});
+      buffers.push_back(
+          {i, slot.born, slot.dies, (shape.bytes + kAlign - 1) / kAlign * kAlign, shape.domain, shape.offset});
     } else if (const auto base = owner.find(shape.base); shape.place == SlotShape::kSame && base != owner.end()) {
       const size_t b = base->second;
       owner[shape.slot] = b;
@@ -160,8 +165,8 @@ void ShapeTree::walk(const plan::Plan& p, const std::vector<Segment::Child>& chi
       std::unordered_map<plan::SlotId, size_t> owner;
       for (const Segment* s : path) {
         gather(*s, p, buffers, owner);
-        for (size_t bytes : s->slab_bytes) use.slab_bytes += bytes;
       }
+      for (size_t bytes : path.back()->slab_bytes) use.slab_bytes += bytes;
       use.segments = path.size();
       for (uint16_t m = 0; m < p.devices->domains.size(); ++m) {
         std::vector<const Buffer*> in;
@@ -176,29 +181,52 @@ void ShapeTree::walk(const plan::Plan& p, const std::vector<Segment::Child>& chi
   }
 }
 
-void pack(Segment& s, const plan::Plan& p, bool pattern) {
+void pack(Segment& s, const plan::Plan& p, std::span<const Segment* const> ancestors, bool pattern) {
+  const size_t domains = p.devices->domains.size();
+  s.slab_bytes.assign(domains, 0);
+  s.wanted = std::make_unique<std::atomic<size_t>[]>(domains);
   if (!pattern) {
     for (uint32_t i = 0; i < s.shapes.size(); ++i) {
       if (s.shapes[i].place == SlotShape::kSlab) s.shapes[i].place = SlotShape::kOwn;
       s.floating.push_back(i);
     }
-    s.slab_bytes.assign(p.devices->domains.size(), 0);
     return;
   }
   std::vector<Buffer> buffers;
   std::unordered_map<plan::SlotId, size_t> owner;
+  for (const Segment* a : ancestors) gather(*a, p, buffers, owner);
+  const size_t first = buffers.size();
   gather(s, p, buffers, owner);
-  for (uint32_t i = 0; i < s.shapes.size(); ++i)
-    if (!owner.contains(s.shapes[i].slot)) s.floating.push_back(i);
-  s.slab_bytes.assign(p.devices->domains.size(), 0);
-  for (uint16_t m = 0; m < s.slab_bytes.size(); ++m) {
-    std::vector<const Buffer*> order;
-    for (const Buffer& b : buffers)
-      if (b.domain == m) order.push_back(&b);
-    const size_t bound = most_alive(order, p.steps.size());
-    const Layout best = best_layout(std::move(order), bound);
-    for (const auto& [offset, b] : best.placed) s.shapes[b->shape].offset = offset;
+  for (uint32_t i = 0; i < s.shapes.size(); ++i) {
+    const auto it = owner.find(s.shapes[i].slot);
+    if (it == owner.end() || it->second < first) s.floating.push_back(i);
+  }
+  for (uint16_t m = 0; m < domains; ++m) {
+    Layout start;
+    start.bytes = ancestors.empty() ? 0 : ancestors.back()->slab_bytes[m];
+    std::vector<const Buffer*> order, all;
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      const Buffer& b = buffers[i];
+      if (b.domain != m) continue;
+      all.push_back(&b);
+      if (i >= first)
+        order.push_back(&b);
+      else if (b.dies >= s.begin)
+        add(start.placed, b.offset, &b);
+    }
+    const Layout best = best_layout(std::move(order), start, most_alive(all, p.steps.size()));
+    for (const auto& [offset, b] : best.placed)
+      if (b >= buffers.data() + first) s.shapes[b->shape].offset = offset;
     s.slab_bytes[m] = best.bytes;
+    s.wanted[m] = best.bytes;
+  }
+}
+
+void want(Segment& root, const Segment& leaf) noexcept {
+  for (size_t m = 0; m < leaf.slab_bytes.size(); ++m) {
+    size_t now = root.wanted[m].load(std::memory_order_relaxed);
+    while (now < leaf.slab_bytes[m] && !root.wanted[m].compare_exchange_weak(now, leaf.slab_bytes[m])) {
+    }
   }
 }
 

@@ -1,9 +1,11 @@
 // Shape tree: what inference found for each shape signature, so that a warm run infers and allocates nothing.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +46,9 @@ struct Segment {
   std::deque<SlotShape> shapes;                                     ///< in order of definition
   std::vector<uint32_t> floating;                                   ///< shapes whose address may change from run to run
   std::vector<std::pair<plan::SlotId, std::vector<int64_t>>> ints;  ///< derived integer contents
-  std::vector<size_t> slab_bytes;                                   ///< per domain of the plan
+  std::vector<size_t> slab_bytes;                                   ///< per domain: the path up to here
+  bool apart = false;                                               ///< packed on its own, into a slab of its own
+  std::unique_ptr<std::atomic<size_t>[]> wanted;  ///< of a root, per domain: what the known paths below it take
   Next next = kEnd;
   std::shared_ptr<LaneChoice> lane_choice;
   std::vector<plan::SlotId> observed;  ///< one slot (kContents), or the data-dependent results of step end-1 (kDims)
@@ -62,7 +66,7 @@ struct Segment {
 /// How well the buffers of one path through the tree are packed; the values that leave the region are not among them.
 struct PathUse {
   size_t segments = 0;
-  size_t slab_bytes = 0;  ///< all segments together
+  size_t slab_bytes = 0;
   size_t live_bytes = 0;  ///< most bytes alive at one step: no packing takes less
 };
 
@@ -87,8 +91,11 @@ class ShapeTree {
 };
 
 /// Gives every kSlab shape of the segment an offset such that buffers alive at the same time in the same memory do not
-/// overlap (largest first, lowest fitting offset), and fills slab_bytes and floating. Views and in-place results extend
-/// their base's life. Without `pattern` they become kOwn.
-void pack(Segment& s, const plan::Plan& p, bool pattern = true);
+/// overlap, those of its `ancestors` (root first) among them: one slab per memory serves a whole path. Fills slab_bytes
+/// and floating. Views and in-place results extend their base's life. Without `pattern` the shapes become kOwn.
+void pack(Segment& s, const plan::Plan& p, std::span<const Segment* const> ancestors = {}, bool pattern = true);
+
+/// The next run of this root takes a slab that is large enough for `leaf` too.
+void want(Segment& root, const Segment& leaf) noexcept;
 
 }  // namespace tenon::exec

@@ -37,8 +37,15 @@ class Tracer final : public ops::InferHost {
     }
     current().end = static_cast<uint32_t>(plan_.steps.size());
     Segment* parent = parent_;
+    std::vector<const Segment*> path;
+    for (size_t d = 0; d < f_.depth_; ++d) path.push_back(f_.path_[d].get());
+    Segment& root = f_.depth_ ? *f_.path_[0] : *made_[0].second;
     for (auto& [key, segment] : made_) {
-      pack(*segment, plan_, f_.program_.pattern);
+      pack(*segment, plan_, path, f_.program_.pattern);
+      path.push_back(segment.get());
+    }
+    want(root, *path.back());
+    for (auto& [key, segment] : made_) {
       segment->lane_choice = std::make_shared<LaneChoice>(*segment, plan_);
       f_.program_.shapes.insert(parent, std::move(key), segment);
       parent = segment.get();

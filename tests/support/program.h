@@ -14,10 +14,10 @@ namespace tenon::test {
 /// Plan + program + frames of a graph in text form.
 class RunnableGraph {
  public:
-  explicit RunnableGraph(std::string_view text, bool reuse = true)
+  explicit RunnableGraph(std::string_view text, bool reuse = true, bool pattern = true)
       : graph_(parse_graph(text)),
         plan_(plan::make_plan(graph_, {.reuse = reuse, .store = &store_, .isa = active_isa()})),
-        program_(*plan_),
+        program_(*plan_, pattern),
         frames_(program_, arena_) {}
 
   std::vector<Value> run(const std::vector<Value>& feeds, const exec::RunContext& context = {}) {

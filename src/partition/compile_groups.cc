@@ -105,6 +105,7 @@ class Compilation {
     }
     const std::vector<NodeId> users_first(group.nodes.rbegin(), group.nodes.rend());
     g_.erase_nodes(users_first);
+    for (NodeId n : group.nodes) p_.group_of[n] = id;
     p_.executables[id] = std::move(executable);
   }
 

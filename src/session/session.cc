@@ -25,6 +25,8 @@
 #include "session/config_keys.h"
 #include "session/effective_options.h"
 #include "session/env.h"
+#include "session/load_facts.h"
+#include "session/observe.h"
 #include "session/profiler.h"
 #include "session/signature.h"
 
@@ -159,6 +161,8 @@ struct Session::Impl {
     graph = std::move(g);
     plan = plan::make_plan(
         graph, {.reuse = options.enable_mem_reuse, .store = &store, .isa = active_isa(), .placed = &placement});
+    report.memory = session::planned_memory(*plan);
+    report.make_placement = session::placement_facts(graph, placement, wishes, *plan);
     program = std::make_unique<exec::Program>(*plan);
     frames = std::make_unique<exec::FramePool>(*program, arena);
     make_pool();
@@ -439,6 +443,7 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
     context.observer = &observer;
     f.run(context);
   } else {
+    context.observer = session::thread_observer();
     f.run(context);
   }
   for (size_t j = 0; j < fetch_names.size(); ++j) {

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 
 #include "command.h"
 #include "describe.h"
-#include "files.h"
+#include "graph/graph.h"
+#include "session/observe.h"
 
 namespace tenon::cli {
 namespace {
@@ -21,44 +23,54 @@ struct Options {
   bool json = false, by_op = false;
 };
 
+using Clock = std::chrono::steady_clock;
+
 struct Row {
   std::string name, op, provider;
-  int64_t calls = 0, us = 0;
+  int64_t calls = 0;
+  Clock::duration time{};
+};
+
+// Adds up the time of every node. Control flow nests.
+class Timer final : public exec::Observer {
+ public:
+  explicit Timer(bool by_op) : by_op_(by_op) {}
+  void before(const exec::StepView&) override { open_.push_back(Clock::now()); }
+  void after(const exec::StepView& v) override {
+    const Clock::duration time = Clock::now() - open_.back();
+    open_.pop_back();
+    const graph::NodeId id = v.plan.steps[v.step].node;
+    const graph::Node& n = v.plan.graph->node(id);
+    Row& row = rows_[by_op_ ? n.op + '\n' + n.provider : std::to_string(id)];
+    if (!row.calls++) {
+      row.name = by_op_ ? "" : n.name;
+      row.op = n.op;
+      row.provider = n.provider;
+    }
+    row.time += time;
+    if (open_.empty()) in_nodes += time;
+  }
+  /// Most time first.
+  std::vector<Row> rows() const {
+    std::vector<Row> out;
+    for (const auto& [key, row] : rows_) out.push_back(row);
+    std::stable_sort(out.begin(), out.end(), [](const Row& a, const Row& b) { return a.time > b.time; });
+    return out;
+  }
+  Clock::duration in_nodes{};
+
+ private:
+  bool by_op_;
+  std::map<std::string, Row> rows_;
+  std::vector<Clock::time_point> open_;
 };
 
 struct Profile {
-  std::vector<Row> rows;  ///< most time first
-  int64_t run_us = 0, node_us = 0;
+  std::vector<Row> rows;
+  double run_ms = 0, nodes_ms = 0;  ///< of one run
 };
 
-// Events of the runs behind the first one, which plans and allocates.
-Profile read_trace(const std::string& path, bool by_op) {
-  const nlohmann::json events = nlohmann::json::parse(read_file(path));
-  std::vector<std::pair<int64_t, int64_t>> runs;
-  for (const auto& e : events)
-    if (e.at("name") == "model_run") runs.emplace_back(e.at("ts").get<int64_t>(), e.at("dur").get<int64_t>());
-  std::sort(runs.begin(), runs.end());
-  Profile p;
-  for (size_t i = 1; i < runs.size(); ++i) p.run_us += runs[i].second;
-  std::map<std::string, Row> rows;
-  for (const auto& e : events) {
-    if (e.at("cat") != "Node" || e.at("ts").get<int64_t>() < runs.at(1).first) continue;
-    const auto& args = e.at("args");
-    std::string name = e.at("name").get<std::string>();
-    name.resize(name.size() - std::string_view("_kernel_time").size());
-    const std::string op = args.at("op_name").get<std::string>(), provider = args.at("provider").get<std::string>();
-    Row& row = rows[by_op ? op + '\n' + provider : name];
-    row.name = by_op ? "" : name;
-    row.op = op;
-    row.provider = provider;
-    ++row.calls;
-    row.us += e.at("dur").get<int64_t>();
-    p.node_us += e.at("dur").get<int64_t>();
-  }
-  for (auto& [key, row] : rows) p.rows.push_back(std::move(row));
-  std::stable_sort(p.rows.begin(), p.rows.end(), [](const Row& a, const Row& b) { return a.us > b.us; });
-  return p;
-}
+double ms(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
 std::string cut(const std::string& s, size_t n) { return s.size() <= n ? s : "..." + s.substr(s.size() - n + 3); }
 
@@ -78,8 +90,7 @@ void print_table(const Profile& p, const Options& o) {
     const Row& r = p.rows[i];
     fmt::print("{}{:<{}}  {:<{}}  {:>6}  {:>11.1f}  {:>5.1f}%\n",
                o.by_op ? "" : fmt::format("{:<{}}  ", cut(r.name, kName), name), r.op, op, r.provider, provider,
-               r.calls, static_cast<double>(r.us) / o.runs,
-               p.node_us ? 100.0 * static_cast<double>(r.us) / static_cast<double>(p.node_us) : 0.0);
+               r.calls, 1000 * ms(r.time) / o.runs, p.nodes_ms > 0 ? 100 * ms(r.time) / o.runs / p.nodes_ms : 0.0);
   }
   if (shown < p.rows.size()) fmt::print("... {} more\n", p.rows.size() - shown);
 }
@@ -90,30 +101,33 @@ int profile(const Options& o) {
   s.profile_file_prefix = o.prefix;
   Session session(o.model, s);
   const auto feeds = make_feeds(session, o.feeds);
-  for (int i = 0; i <= o.runs; ++i) session.run(feeds);
+  session.run(feeds);  // plans and allocates
+  Timer timer(o.by_op);
+  const auto start = Clock::now();
+  {
+    const session::ObserveRuns watch(timer);
+    for (int i = 0; i < o.runs; ++i) session.run(feeds);
+  }
+  const Profile p{timer.rows(), ms(Clock::now() - start) / o.runs, ms(timer.in_nodes) / o.runs};
   const std::string trace = session.end_profiling();
-  const Profile p = read_trace(trace, o.by_op);
   if (o.json) {
     nlohmann::json j{{"runs", o.runs},
-                     {"run_ms", static_cast<double>(p.run_us) / 1000 / o.runs},
-                     {"nodes_ms", static_cast<double>(p.node_us) / 1000 / o.runs},
+                     {"run_ms", p.run_ms},
+                     {"nodes_ms", p.nodes_ms},
                      {"trace", trace},
                      {"rows", nlohmann::json::array()}};
     for (size_t i = 0; i < std::min(o.top, p.rows.size()); ++i) {
       const Row& r = p.rows[i];
-      j["rows"].push_back({{"op", r.op},
-                           {"provider", r.provider},
-                           {"calls", r.calls},
-                           {"us_per_run", static_cast<double>(r.us) / o.runs}});
+      j["rows"].push_back(
+          {{"op", r.op}, {"provider", r.provider}, {"calls", r.calls}, {"us_per_run", 1000 * ms(r.time) / o.runs}});
       if (!o.by_op) j["rows"].back()["node"] = r.name;
     }
     fmt::print("{}\n", j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return kOk;
   }
   print_table(p, o);
-  fmt::print("{} runs after the first: {} each, {} of it in nodes (control flow counts its bodies again)\ntrace: {}\n",
-             o.runs, milliseconds(static_cast<double>(p.run_us) / 1000 / o.runs),
-             milliseconds(static_cast<double>(p.node_us) / 1000 / o.runs), trace);
+  fmt::print("{} runs after the first: {} each, {} of it in nodes (control flow includes its bodies)\ntrace: {}\n",
+             o.runs, milliseconds(p.run_ms), milliseconds(p.nodes_ms), trace);
   return kOk;
 }
 

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "describe.h"
 #include "graph/graph.h"
+#include "partition/group_op.h"
 #include "session/observe.h"
 
 namespace tenon::cli {
@@ -82,7 +83,9 @@ class Recorder final : public exec::Observer {
       if (info.type.layout != Layout::kPlain) continue;  // its bytes are in another order than its dims say
       Value copy = Value::tensor(t.dtype, t.dims());
       if (copy.bytes()) std::memcpy(copy.mutable_data(), t.data, copy.bytes());
-      values.push_back({info.name, n.op, n.name, times_[info.name]++, std::move(copy)});
+      // A copy to the host shows the value that a device has made.
+      const std::string& name = n.def == &partition::kCopyOp ? v.plan.graph->value(n.inputs[0]).name : info.name;
+      values.push_back({name, n.op, n.name, times_[name]++, std::move(copy)});
     }
   }
   std::vector<Seen> values;
@@ -136,7 +139,7 @@ Difference compare(const Value& a, const Value& b, const Options& o) {
 }
 
 struct Finding {
-  std::string name, op, node;
+  std::string name, op, node, op_b, node_b;  ///< who made it in A and in B
   int time = 0;
   Difference difference;
 };
@@ -145,6 +148,7 @@ std::string text_of(const Finding& f) {
   std::string out = f.name;
   if (f.time) out += fmt::format(" (time {})", f.time + 1);
   if (!f.op.empty()) out += fmt::format(", made by {} \"{}\"", f.op, f.node);
+  if (f.op != f.op_b || f.node != f.node_b) out += fmt::format(" (in B by {} \"{}\")", f.op_b, f.node_b);
   const Difference& d = f.difference;
   if (!d.problem.empty()) return out + ": " + d.problem;
   return out + fmt::format(": {} elements differ, by up to {:.3g}; worst at {}", d.count, d.largest, d.at);
@@ -189,19 +193,19 @@ int verify(const Options& o) {
     if (!d.problem.empty()) continue;  // a rewrite gave the name to something else
     ++shared;
     same += d.largest == 0;
-    if (d.excess > 1) inner.push_back({s.name, s.op, s.node, s.time, d});
+    if (d.excess > 1) inner.push_back({s.name, s.op, s.node, it->second->op, it->second->node, s.time, d});
   }
   for (size_t i = 0; i < a.outputs.size(); ++i) {
     const Difference d = compare(a.outputs[i], b.outputs[i], o);
     largest = std::max(largest, d.largest);
-    if (d.excess > 1 || !d.problem.empty()) outer.push_back({first.outputs()[i].name, "", "", 0, d});
+    if (d.excess > 1 || !d.problem.empty()) outer.push_back({first.outputs()[i].name, "", "", "", "", 0, d});
   }
   const bool agree = outer.empty();
   const Finding* found = agree ? nullptr : inner.empty() ? &outer[0] : &inner[0];
   if (o.json) {
     const auto json_of = [](const Finding& f) {
       nlohmann::json j{{"value", f.name}, {"time", f.time}, {"elements", f.difference.count}};
-      if (!f.op.empty()) j.update({{"op", f.op}, {"node", f.node}});
+      if (!f.op.empty()) j.update({{"op", f.op}, {"node", f.node}, {"op_b", f.op_b}, {"node_b", f.node_b}});
       if (!f.difference.problem.empty()) j["problem"] = f.difference.problem;
       j["max_difference"] = std::isfinite(f.difference.largest) ? nlohmann::json(f.difference.largest) : "inf";
       return j;

@@ -4,7 +4,7 @@
 
 namespace tenon::session {
 
-/// While it lives, `o` sees the steps of the runs that this thread starts in sessions without a profiler.
+/// While it lives, `o` sees the steps of the runs that this thread starts.
 class ObserveRuns {
  public:
   explicit ObserveRuns(exec::Observer& o);

@@ -439,7 +439,7 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
   }
   const ProviderCalls calls(s.providers);
   if (s.profiler) {
-    session::ProfileRun observer(*s.profiler);
+    session::ProfileRun observer(*s.profiler, session::thread_observer());
     context.observer = &observer;
     f.run(context);
   } else {

@@ -100,7 +100,7 @@ struct ModelMetadata {
   std::map<std::string, std::string> custom_metadata_map;
 };
 
-/// What happened at load, as data. JSON form: see docs/architecture.md.
+/// What happened at load, as data. JSON form: see docs/cli.md, explain.
 struct LoadReport {
   size_t nodes_loaded = 0;  ///< regions included
   size_t nodes_final = 0;

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _tenon
 from .devices import OrtEpAssignedSubgraph, OrtEpDevice, assigned_subgraphs, get_ep_devices
-from .errors import EPFail, Fail, NotImplemented
+from .errors import EPFail, Fail
 from .io_binding import IOBinding
 from .memory import OrtAllocatorType, OrtMemoryInfo, OrtMemType
 from .values import OrtValue

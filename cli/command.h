@@ -25,17 +25,29 @@ void add_run(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_ops(CLI::App& app, int& status);
 void add_test(CLI::App& app, int& status);
+void add_explain(CLI::App& app, int& status);
+void add_profile(CLI::App& app, int& status);
+void add_optimize(CLI::App& app, int& status);
+void add_verify(CLI::App& app, int& status);
+void add_convert(CLI::App& app, int& status);
+/// These two describe all commands of `app`, those that are added later, too.
+void add_completion(CLI::App& app, int& status);
+void add_man(CLI::App& app, int& status);
 
-/// How a session is made: --level, --threads, --config, --log, --profile.
+/// How a session is made: --level, --threads, --provider, --config, --log, --profile.
 struct ModelOptions {
   int level = 99;
   int threads = 0;
   int log = 2;
   std::string profile;
-  std::vector<std::string> config;
+  std::vector<std::string> config, providers;
 };
 void add_model_options(CLI::App& command, ModelOptions& o, bool with_profile = true);
 SessionOptions session_options(const ModelOptions& o);
+
+/// "NAME", "NAME:key=value,key=value"; a piece without '=' belongs to the value before it ("ops=Conv,Relu"). The
+/// ending ExecutionProvider may be left out. Throws UsageError.
+ProviderSpec parse_provider(const std::string& text);
 
 /// Where the values of the inputs come from: --input, --shape, --dim, --seed.
 struct FeedOptions {

@@ -177,6 +177,11 @@ void add_model_options(CLI::App& command, ModelOptions& o, bool with_profile) {
   command.add_option("--threads", o.threads, "Threads of one operator; 0: one per core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
+  command
+      .add_option(
+          "--provider", o.providers,
+          "Who runs it, first choice first: NAME or NAME:key=value,key=value; may be repeated (the CPU is last)")
+      ->allow_extra_args(false);
   command.add_option("--config", o.config, "Session option KEY=VALUE, as add_session_config_entry takes them")
       ->allow_extra_args(false);
   command.add_option("--log", o.log, "Log from 0 verbose, 1 info, 2 warning, 3 error, 4 fatal")
@@ -194,7 +199,28 @@ SessionOptions session_options(const ModelOptions& o) {
   s.enable_profiling = !o.profile.empty();
   if (s.enable_profiling) s.profile_file_prefix = o.profile;
   for (const std::string& c : o.config) s.config.insert(split_assignment(c, "--config"));
+  for (const std::string& p : o.providers) s.providers.push_back(parse_provider(p));
   return s;
+}
+
+ProviderSpec parse_provider(const std::string& text) {
+  const size_t colon = std::min(text.find(':'), text.size());
+  ProviderSpec p{text.substr(0, colon), {}};
+  if (p.name.empty()) throw UsageError(fmt::format("--provider: expected NAME or NAME:key=value, found '{}'", text));
+  if (const std::string full = p.name + "ExecutionProvider"; !has_provider(p.name) && has_provider(full)) p.name = full;
+  std::string* value = nullptr;
+  for (size_t at = colon + 1; at < text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    const std::string piece = text.substr(at, end - at);
+    at = end + 1;
+    if (const size_t eq = piece.find('='); eq != piece.npos && eq > 0)
+      value = &(p.options[piece.substr(0, eq)] = piece.substr(eq + 1));
+    else if (value)
+      *value += "," + piece;
+    else
+      throw UsageError(fmt::format("--provider {}: expected key=value, found '{}'", text, piece));
+  }
+  return p;
 }
 
 void add_feed_options(CLI::App& command, FeedOptions& o) {

@@ -14,7 +14,14 @@ int main(int argc, char** argv) {
   cli::add_run(app, status);
   cli::add_bench(app, status);
   cli::add_ops(app, status);
+  cli::add_explain(app, status);
+  cli::add_profile(app, status);
+  cli::add_verify(app, status);
+  cli::add_optimize(app, status);
+  cli::add_convert(app, status);
   cli::add_test(app, status);
+  cli::add_completion(app, status);
+  cli::add_man(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The three screens of `make demo`: a digits classifier, a transformer block at four optimisation levels, and its profile.
+"""The four screens of `make demo`: a digits classifier, a transformer block at four optimisation levels, its profile, and the
+block over two providers.
 
-    demo.py [--step 1|2|3]
+    demo.py [--step 1|2|3|4]
 
 Needs only numpy, onnx and tenon; writes its files into build/demo.
 """
@@ -131,9 +132,36 @@ def step_profile(runs=10, top=10):
     return path
 
 
+def step_providers(top=12):
+    """The block over a test device, which has an address space of its own, and the CPU."""
+    screen(4, "The block over two providers: a device with memory of its own, and the CPU")
+    device = "TestDeviceExecutionProvider"
+    so = tenon.SessionOptions()
+    so.log_severity_level = 3  # the line about placement is printed below
+    session = tenon.InferenceSession(str(BLOCK), so, providers=[
+        (device, {"except": "LayerNormalization,Softmax,Reshape", "async": "1"}), "CPUExecutionProvider"])
+    placement = session.load_report()["placement"]
+    print(f"  {styled(placement['summary'], 'bold')}\n")
+    per_provider = collections.defaultdict(collections.Counter)
+    for node in placement["nodes"]:
+        per_provider[node["provider"], node["group"] or "-"][node["op"]] += 1
+    rows = [[provider.removesuffix("ExecutionProvider"), group, sum(ops.values()), ", ".join(f"{op} {n}" for op, n in ops.most_common())]
+            for (provider, group), ops in per_provider.items()]
+    table(["provider", "compiled group", "nodes", "operators"], [r[:3] + [r[3].ljust(40)] for r in rows], left=2)
+    refused = collections.Counter((r["op"], r["reason"]) for r in placement["refusals"])
+    print("\n  What the device refused, and its reasons:")
+    for (op, reason), n in refused.most_common(top):
+        print(f"    {n} {op}: {reason}")
+    x = np.random.default_rng(0).standard_normal((4, 32, 256), dtype=np.float32)
+    worst = difference(session.run(None, {"input": x})[0], session_at(99).run(None, {"input": x})[0])
+    print(f"\n  {len(placement['copies'])} copies per run; largest difference to the CPU alone: {styled(f'{worst:.1e}', 'bold')}")
+    print(f"  More: tenon explain {BLOCK.relative_to(ROOT)} --provider TestDevice:except=Softmax")
+    return worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--step", type=int, choices=(1, 2, 3), help="only this screen")
+    parser.add_argument("--step", type=int, choices=(1, 2, 3, 4), help="only this screen")
     a = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     for old in OUT.glob("transformer_block_*.json"):
@@ -144,6 +172,8 @@ def main():
         sys.exit("the levels disagree with each other or with torch")
     if a.step in (None, 3):
         step_profile()
+    if a.step in (None, 4) and not step_providers() < 1e-4:
+        sys.exit("two providers compute something else than one")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ struct ModelMetadata {
   std::map<std::string, std::string> custom_metadata_map;
 };
 
-/// What happened at load, as data. JSON form: see docs/architecture.md.
+/// What happened at load, as data. JSON form: see docs/cli.md, explain.
 struct LoadReport {
   size_t nodes_loaded = 0;  ///< regions included
   size_t nodes_final = 0;
@@ -115,6 +115,49 @@ struct LoadReport {
   };
   std::vector<NearMiss> near_misses;
   std::vector<std::pair<std::string, double>> stage_ms;  ///< "load", "optimize", "plan", per pass "pass:NAME"
+
+  /// Who runs what. Providers go by their keys: the name, and ":1", ":2" ... for further instances of it.
+  struct Placement {
+    struct Node {
+      std::string name, op, provider;
+      std::string group;              ///< compiled operator that it went into; "" when it runs as itself
+      std::string why;                ///< how the provider got it
+      std::vector<std::string> from;  ///< names of the model nodes that it came from
+    };
+    struct Provider {
+      std::string key;
+      size_t nodes, groups;
+    };
+    struct Refusal {
+      std::string node, op, provider, reason;
+    };
+    /// A value that changes memory in every run; `from` and `to` are keys of providers or "host".
+    struct Copy {
+      std::string value, from, to;
+      int64_t bytes;  ///< -1: known when it runs
+    };
+    std::string summary;  ///< "" when the default provider runs everything
+    std::vector<Provider> providers;
+    std::vector<Node> nodes;        ///< regions included, in the order in which they run
+    std::vector<Refusal> refusals;  ///< of nodes of the final graph
+    std::vector<Copy> copies;
+    int64_t uploaded_bytes = 0;  ///< of constants, once, at load
+  };
+  /// Made anew by every call; the work is done here and not at load.
+  TENON_API Placement placement() const;
+  std::function<Placement()> make_placement;  ///< set by the session
+
+  /// What the plan says about the results of steps before anything runs (regions included).
+  struct Memory {
+    size_t steps = 0, views = 0;     ///< views cost nothing at run time
+    size_t in_place = 0;             ///< steps that may write over one of their inputs
+    size_t values = 0, unsized = 0;  ///< results of steps; those whose size only a run says
+    int64_t bytes = 0;               ///< of all results of known size, views not counted
+    int64_t peak_bytes = 0;          ///< of those, the most that are needed at once; nested regions by themselves
+    size_t constants = 0;            ///< that steps read
+    int64_t constant_bytes = 0;
+  } memory;
+
   TENON_API std::string json() const;
 };
 

@@ -105,6 +105,11 @@ class Compilation {
     }
     const std::vector<NodeId> users_first(group.nodes.rbegin(), group.nodes.rend());
     g_.erase_nodes(users_first);
+    for (size_t j = 0; j < names.size(); ++j) {  // free again, for reports
+      const ValueId fresh = g_.node(id).outputs[j];
+      if (g_.value(fresh).name != names[j]) g_.rename(fresh, names[j]);
+    }
+    for (NodeId n : group.nodes) p_.group_of[n] = id;
     p_.executables[id] = std::move(executable);
   }
 

@@ -34,6 +34,7 @@ struct Placement : ep::Placed {
   std::unordered_map<graph::NodeId, size_t> claim_of;               ///< index in claims
   std::map<std::pair<graph::NodeId, size_t>, std::string> refused;  ///< (node, provider) → reason
   std::set<std::pair<graph::NodeId, size_t>> barred;                ///< could not be compiled
+  std::unordered_map<graph::NodeId, graph::NodeId> group_of;        ///< node that was compiled → its group's node
   std::vector<Crossing> copies;
   size_t inlined_calls = 0;
   std::vector<std::pair<std::string, size_t>> counts;  ///< per provider key: model nodes that it runs

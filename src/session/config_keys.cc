@@ -75,7 +75,7 @@ constexpr ConfigKey kSession[] = {
     {"session.set_denormal_as_zero", kNotYet, kBool, ""},
     // Placement and memory.
     {"session.disable_cpu_ep_fallback", kHonoured, kBool, "an error when a node is left to the CPU provider"},
-    {"session.record_ep_graph_assignment_info", kNotYet, kBool, ""},
+    {"session.record_ep_graph_assignment_info", kHonoured, kBool, "allows get_provider_graph_assignment_info"},
     {"session.use_env_allocators", kHonoured, kBool, "run in the registered allocator of the host, if there is one"},
     {"session.use_device_allocator_for_initializers", kNotApplicable, kBool, "weights never go through the arena"},
     {"session.node_partition_config_file", kNotYet, kText, ""},

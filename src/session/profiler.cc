@@ -80,9 +80,13 @@ ProfileRun::~ProfileRun() {
   profiler_.session_event("model_run", begin_, now);
 }
 
-void ProfileRun::before(const exec::StepView&) { open_.push_back(Profiler::Clock::now()); }
+void ProfileRun::before(const exec::StepView& v) {
+  open_.push_back(Profiler::Clock::now());
+  if (inner_) inner_->before(v);
+}
 
 void ProfileRun::after(const exec::StepView& v) {
+  if (inner_) inner_->after(v);
   const auto end = Profiler::Clock::now();
   const auto begin = open_.back();
   open_.pop_back();

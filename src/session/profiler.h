@@ -33,16 +33,18 @@ class Profiler {
   bool ended_ = false;
 };
 
-/// Observes one run of one thread; adds its events when it goes.
+/// Observes one run of one thread; adds its events when it goes. `inner` sees the steps, too, closer to them.
 class ProfileRun final : public exec::Observer {
  public:
-  explicit ProfileRun(Profiler& p) : profiler_(p), begin_(Profiler::Clock::now()) {}
+  explicit ProfileRun(Profiler& p, exec::Observer* inner = nullptr)
+      : profiler_(p), inner_(inner), begin_(Profiler::Clock::now()) {}
   ~ProfileRun() override;
   void before(const exec::StepView& v) override;
   void after(const exec::StepView& v) override;
 
  private:
   Profiler& profiler_;
+  exec::Observer* inner_;
   Profiler::Clock::time_point begin_;
   std::vector<Profiler::Clock::time_point> open_;  ///< control flow nests
   std::vector<std::string> events_;

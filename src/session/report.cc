@@ -71,6 +71,32 @@ std::string op_table_json() {
   return out.dump(1);
 }
 
+LoadReport::Placement LoadReport::placement() const { return make_placement ? make_placement() : Placement(); }
+
+namespace {
+
+json placement_json(const LoadReport::Placement& p) {
+  json j = {{"summary", p.summary}, {"uploaded_bytes", p.uploaded_bytes}};
+  for (const char* list : {"providers", "nodes", "refusals", "copies"}) j[list] = json::array();
+  for (const auto& x : p.providers)
+    j["providers"].push_back({{"provider", x.key}, {"nodes", x.nodes}, {"groups", x.groups}});
+  for (const auto& n : p.nodes)
+    j["nodes"].push_back({{"node", n.name},
+                          {"op", n.op},
+                          {"provider", n.provider},
+                          {"group", n.group.empty() ? json() : json(n.group)},
+                          {"why", n.why},
+                          {"from", n.from}});
+  for (const auto& r : p.refusals)
+    j["refusals"].push_back({{"node", r.node}, {"op", r.op}, {"provider", r.provider}, {"reason", r.reason}});
+  for (const auto& c : p.copies)
+    j["copies"].push_back(
+        {{"value", c.value}, {"from", c.from}, {"to", c.to}, {"bytes", c.bytes < 0 ? json() : json(c.bytes)}});
+  return j;
+}
+
+}  // namespace
+
 std::string LoadReport::json() const {
   nlohmann::json j = {{"nodes_loaded", nodes_loaded}, {"nodes_final", nodes_final}};
   j["rewrites"] = nlohmann::json::array();
@@ -81,6 +107,11 @@ std::string LoadReport::json() const {
     j["near_misses"].push_back({{"pass", m.pass}, {"node", m.node}, {"reason", m.reason}});
   j["stage_ms"] = nlohmann::json::object();
   for (const auto& [name, ms] : stage_ms) j["stage_ms"][name] = ms;
+  j["placement"] = placement_json(placement());
+  j["memory"] = {
+      {"steps", memory.steps},           {"views", memory.views},         {"in_place", memory.in_place},
+      {"values", memory.values},         {"unsized", memory.unsized},     {"bytes", memory.bytes},
+      {"peak_bytes", memory.peak_bytes}, {"constants", memory.constants}, {"constant_bytes", memory.constant_bytes}};
   return j.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -23,7 +23,9 @@
 #include "session/config_keys.h"
 #include "session/effective_options.h"
 #include "session/env.h"
+#include "session/load_facts.h"
 #include "session/memory.h"
+#include "session/observe.h"
 #include "session/profiler.h"
 #include "session/signature.h"
 
@@ -165,6 +167,8 @@ struct Session::Impl {
                                                      : saved_form ? 2
                                                                   : 1});
     memory.charge_constants(*plan);
+    report.memory = session::planned_memory(*plan);
+    report.make_placement = session::placement_facts(graph, placement, wishes, *plan);
     program = std::make_unique<exec::Program>(*plan, options.enable_mem_pattern);
     frames = std::make_unique<exec::FramePool>(*program, memory.allocator(), options.enable_cpu_mem_arena);
     make_pool();
@@ -459,10 +463,11 @@ void Session::run(std::span<const std::string> feed_names, std::span<const Value
   }
   const ProviderCalls calls(s.providers);
   if (s.profiler) {
-    session::ProfileRun observer(*s.profiler);
+    session::ProfileRun observer(*s.profiler, session::thread_observer());
     context.observer = &observer;
     f.run(context);
   } else {
+    context.observer = session::thread_observer();
     f.run(context);
   }
   for (size_t j = 0; j < fetch_names.size(); ++j) {

@@ -5,6 +5,7 @@ import enum
 import functools
 import platform
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import _tenon
 from .errors import Fail, InvalidArgument, NotImplemented
@@ -156,6 +157,16 @@ class OrtEpAssignedSubgraph:
 
     def get_nodes(self) -> list[OrtEpAssignedNode]:
         return list(self.nodes)
+
+
+def assigned_subgraphs(placement: dict[str, Any]) -> list[OrtEpAssignedSubgraph]:
+    """From load_report()["placement"]: one subgraph per compiled group, and one per node that runs as itself."""
+    out: dict[Any, tuple[str, list[OrtEpAssignedNode]]] = {}
+    for at, node in enumerate(placement["nodes"]):
+        domain, _, op = node["op"].rpartition(".")
+        key = at if node["group"] is None else (node["provider"], node["group"])
+        out.setdefault(key, (node["provider"], []))[1].append(OrtEpAssignedNode(node["node"], domain, op))
+    return [OrtEpAssignedSubgraph(provider, tuple(nodes)) for provider, nodes in out.values()]
 
 
 @functools.cache

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import _tenon
-from .devices import OrtEpAssignedSubgraph, OrtEpDevice, get_ep_devices
-from .errors import EPFail, Fail, NotImplemented
+from .devices import OrtEpAssignedSubgraph, OrtEpDevice, assigned_subgraphs, get_ep_devices
+from .errors import EPFail, Fail
 from .io_binding import IOBinding
 from .memory import OrtAllocatorType, OrtMemoryInfo, OrtMemType
 from .values import OrtValue
@@ -140,7 +140,9 @@ class Session:
         return self._sess.profiling_start_time_ns
 
     def load_report(self) -> dict[str, Any]:
-        """What happened at load, as a dict: nodes before and after, rewrites, near misses with reasons, times."""
+        """What happened at load, as a dict: nodes before and after, rewrites, near misses with reasons, times in ms, "placement" (summary,
+        providers with their counts, nodes with provider, compiled group, reason and the model nodes they came from, refusals with
+        reasons, copies with bytes, bytes of uploaded constants) and "memory" (what the plan knows before anything runs)."""
         return json.loads(self._sess.load_report_json)
 
     def graph_text(self) -> str:
@@ -204,14 +206,15 @@ class Session:
         return get_ep_devices()[:1] * len(self.get_inputs())
 
     def get_provider_graph_assignment_info(self) -> list[OrtEpAssignedSubgraph]:
-        """Which provider has which nodes. Raises NotImplemented so far; Fail unless session.record_ep_graph_assignment_info is "1"."""
+        """Which provider has which nodes: one subgraph per compiled group, and one per node that runs as itself. Raises Fail unless the
+        session option session.record_ep_graph_assignment_info is "1"."""
         try:
             recorded = self._sess_options.get_session_config_entry("session.record_ep_graph_assignment_info")
         except RuntimeError:
             recorded = "0"
         if recorded != "1":
             raise Fail('get_provider_graph_assignment_info: expected the session option session.record_ep_graph_assignment_info to be "1"')
-        raise NotImplemented("InferenceSession.get_provider_graph_assignment_info")
+        return assigned_subgraphs(self.load_report()["placement"])
 
     def set_ep_dynamic_options(self, options: Mapping[str, str]) -> None:
         """Options of providers that may change between runs; the CPU has none, and unknown keys are ignored."""

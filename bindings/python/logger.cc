@@ -28,13 +28,11 @@ void call(const Callback& callback, int severity, std::string_view id, std::stri
   inside = true;
   {
     const nb::gil_scoped_acquire gil;
-    PyObject *type, *value, *trace;  // an exception may be on its way
-    PyErr_Fetch(&type, &value, &trace);
+    const nb::error_scope pending;  // an exception may be on its way
     const nb::object done =
         nb::steal(PyObject_CallFunctionObjArgs(callback.function, nb::int_(severity).ptr(), nb::str("tenon").ptr(),
                                                text(id).ptr(), nb::str("").ptr(), text(message).ptr(), nullptr));
     if (!done.is_valid()) PyErr_WriteUnraisable(callback.function);
-    PyErr_Restore(type, value, trace);
   }
   inside = false;
 }

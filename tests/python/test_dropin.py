@@ -188,6 +188,34 @@ def test_install_as_onnxruntime():
     assert (code, out) == (0, "good\n"), err
 
 
+def test_metadata_in_one_process(tmp_path):
+    """Where no onnxruntime is installed: without site-packages, but numpy's folder."""
+    code = """
+        import sys
+        sys.path = [p for p in sys.path if not p.endswith("site-packages")]
+        sys.meta_path = [f for f in sys.meta_path]
+        import importlib.metadata as m
+        sys.path.insert(0, {links!r})
+        import tenon
+        try:
+            m.version("onnxruntime")
+            raise SystemExit("there is one already")
+        except m.PackageNotFoundError:
+            pass
+        tenon.install_as_onnxruntime()
+        assert m.version("onnxruntime") == "1.32.0" and m.distribution("onnxruntime").metadata["Name"] == "onnxruntime"
+        try:
+            m.version("no-such-package")
+        except m.PackageNotFoundError:
+            print("good")
+    """
+    site = pathlib.Path(np.__file__).parent.parent
+    for name in ("numpy", "numpy.libs"):
+        if (site / name).exists():
+            (tmp_path / name).symlink_to(site / name)
+    assert in_a_process(code.format(links=str(tmp_path))) == (0, "good\n", "")
+
+
 def test_install_refuses_when_the_real_one_is_imported():
     theirs()
     code, out, err = in_a_process("import onnxruntime, tenon\ntenon.install_as_onnxruntime()")

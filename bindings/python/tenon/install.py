@@ -1,6 +1,7 @@
 """Tenon under the name `onnxruntime`, within this process."""
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -11,8 +12,31 @@ ONNXRUNTIME_VERSION = "1.32.0"
 _FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_onnxruntime")
 
 
+class _Distribution(importlib.metadata.Distribution):
+    """What importlib.metadata finds for onnxruntime when no package of that name is installed."""
+
+    def read_text(self, filename):
+        if filename in ("METADATA", "PKG-INFO"):
+            return f"Metadata-Version: 2.1\nName: onnxruntime\nVersion: {ONNXRUNTIME_VERSION}\nSummary: Tenon under the name onnxruntime\n"
+        return "onnxruntime\n" if filename == "top_level.txt" else None
+
+    def locate_file(self, path):
+        return os.path.join(_FOLDER, path)
+
+
+class _Finder(importlib.metadata.DistributionFinder):
+    """The last of sys.meta_path, so that installed packages come first."""
+
+    def find_spec(self, name, path=None, target=None):
+        return None
+
+    def find_distributions(self, context=importlib.metadata.DistributionFinder.Context()):
+        return [_Distribution()] if context.name in (None, "onnxruntime") else []
+
+
 def install_as_onnxruntime() -> types.ModuleType:
-    """From now on `import onnxruntime` gives Tenon in this process, with the submodules that packages import. Returns the module.
+    """From now on `import onnxruntime` gives Tenon in this process, with the submodules that packages import, and
+    importlib.metadata finds it. Returns the module.
 
     RuntimeError when the real onnxruntime was imported before. To have that in a whole environment: python -m tenon.alias install."""
     there = sys.modules.get("onnxruntime")
@@ -28,4 +52,5 @@ def install_as_onnxruntime() -> types.ModuleType:
     except BaseException:
         del sys.modules["onnxruntime"]
         raise
+    sys.meta_path.append(_Finder())
     return module

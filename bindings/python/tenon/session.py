@@ -65,9 +65,13 @@ class Session:
     _sess: _tenon.Session
     _enable_fallback: bool
 
-    @property
-    def _sess_options(self) -> _tenon.SessionOptions:
-        return self._sess.options()
+    # Names that other packages read although they are private.
+    _sess_options = property(lambda self: self._sess.options())
+    _inputs_meta = property(lambda self: self._sess.inputs)
+    _outputs_meta = property(lambda self: self._sess.outputs)
+    _model_meta = property(lambda self: self._sess.metadata)
+    _providers = property(lambda self: self._sess.providers)
+    _provider_options = property(lambda self: self._sess.provider_options)
 
     def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any],
             run_options: _tenon.RunOptions | None = None) -> list[Any]:
@@ -83,12 +87,16 @@ class Session:
         try:
             return self._run(output_names, input_feed, run_options)
         except EPFail as e:
-            if not self._enable_fallback or self._sess.providers == [_CPU]:
-                raise
-            warnings.warn(f"{e}; falling back to {_CPU}", stacklevel=2)
-            self._create([(_CPU, {})])
-            self._enable_fallback = False
+            self._fall_back(e)
             return self._run(output_names, input_feed, run_options)
+
+    def _fall_back(self, error):
+        """Loads the model anew for the CPU provider, once; raises the error where that is not wanted or no use."""
+        if not self._enable_fallback or self._sess.providers == [_CPU]:
+            raise error
+        warnings.warn(f"{error}; falling back to {_CPU}", stacklevel=3)
+        self._create([(_CPU, {})])
+        self._enable_fallback = False
 
     def get_inputs(self) -> list[_tenon.NodeArg]:
         """Declared inputs: a list of NodeArg."""
@@ -171,7 +179,12 @@ class Session:
         for name, value in input_dict_ort_values.items():
             if not isinstance(getattr(value, "_ortvalue", None), _tenon.OrtValue):
                 raise TypeError(f"run_with_ort_values: input '{name}': expected an OrtValue, found {type(value).__name__}")
-        return [OrtValue(v) for v in self._sess.run_with_ort_values(output_names, input_dict_ort_values, run_options)]
+        try:
+            results = self._sess.run_with_ort_values(output_names, input_dict_ort_values, run_options)
+        except EPFail as e:
+            self._fall_back(e)
+            results = self._sess.run_with_ort_values(output_names, input_dict_ort_values, run_options)
+        return [OrtValue(v) for v in results]
 
     def io_binding(self) -> IOBinding:
         """A new binding of this session's inputs and outputs."""

@@ -12,6 +12,7 @@ inline int64_t num_targets(const graph::Attrs& attrs) {
   if (n < 1 || n > (1 << 24)) fail("n_targets is {}, expected [1, {}]", n, 1 << 24);
   return n;
 }
+
 class TreeRegressor : public Kernel {
  public:
   void run(KernelContext& c) const final {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the loader (ASan + UBSan) for FUZZ_SECONDS, starting from made seeds and every small committed model.
-# --slice: from a fixed seed and an empty corpus, so that the same sources give the same verdict (`make test`).
+# --slice: a fixed number of runs from a fixed seed, a fixed list of inputs and an empty corpus (`make test`). The first
+# thousands of runs repeat exactly; after that libFuzzer's choices drift from one run to the next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ ! -e tests/fuzz/loader_fuzz.cc ]; then

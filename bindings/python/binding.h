@@ -18,6 +18,24 @@ namespace tenon::bindings {
 
 namespace nb = nanobind;
 
+/// An object that is made at first use, under the GIL, and outlives the interpreter. Unlike a function's static it
+/// holds no lock while it is made: its constructor runs Python, which lets other threads in.
+template <class T>
+class MadeOnce {
+ public:
+  T& get() {
+    if (T* made = object_.load(std::memory_order_acquire)) return *made;
+    T* const fresh = new T;
+    T* first = nullptr;
+    if (object_.compare_exchange_strong(first, fresh, std::memory_order_acq_rel)) return *fresh;
+    delete fresh;  // another thread was faster
+    return *first;
+  }
+
+ private:
+  std::atomic<T*> object_{nullptr};
+};
+
 /// NodeArg::type as a tree. `dtype` is the element type of a tensor and the key type of a map.
 struct FeedType {
   ValueKind kind = ValueKind::kTensor;

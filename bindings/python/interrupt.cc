@@ -30,8 +30,9 @@ bool python_raises_on_interrupt() {
       main_thread = nb::cast<unsigned long>(nb::module_::import_("threading").attr("main_thread")().attr("ident"));
     }
   };
-  static const Names* const names = new Names;  // outlives the interpreter
-  return PyThread_get_thread_ident() == names->main_thread && names->getsignal(names->number).is(names->handler);
+  static constinit MadeOnce<Names> once;
+  const Names& names = once.get();
+  return PyThread_get_thread_ident() == names.main_thread && names.getsignal(names.number).is(names.handler);
 }
 
 }  // namespace

@@ -98,8 +98,8 @@ DType Numpy::type_of(nb::handle d) {
 }
 
 Numpy& numpy() {
-  static Numpy* const n = new Numpy;
-  return *n;
+  static constinit MadeOnce<Numpy> once;
+  return once.get();
 }
 
 DType element_type(nb::handle given, const std::string& what) {

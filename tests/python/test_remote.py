@@ -252,7 +252,7 @@ BAD = [
     (lambda h, i: (200, b'{"outputs": [{"name":"y","datatype":"FP32","shape":[2,2],"data":' + b"[" * 90 + b"]" * 90 + b"}]}"), "nested more than"),
     (lambda h, i: (302, b"", {"Location": "http://127.0.0.1:1/"}), "HTTP status 302"),
     (lambda h, i: (401, b"who are you"), "HTTP status 401, who are you"),
-    (cut, "end of response"),
+    (cut, "transfer closed with 987 bytes"),
     (lambda h, i: tensors([y(data=(2 * X).tobytes()[:-1])], True), "15 bytes for FP32[2,2]"),
     (lambda h, i: (*tensors([y()], True)[:2], {"Inference-Header-Content-Length": "100000"}), "its header says 100000"),
     (lambda h, i: (200, tensors([y()], True)[1][:-1], tensors([y()], True)[2]), "16 bytes, 15 are left"),

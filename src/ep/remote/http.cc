@@ -101,10 +101,10 @@ class HttpClient::Connection {
       t.response.failure = fmt::format("the answer is larger than max_response_mb={}", t.limit >> 20);
     else
       t.response.failure = message[0] ? message : api_.easy_strerror(code);
-    curl_off_t connected = 0;
-    api_.easy_getinfo(easy_, CURLINFO_CONNECT_TIME_T, &connected);
+    long sent = 0;  // bytes of the request's head
+    api_.easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &sent);
     t.response.never_sent = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-                            code == CURLE_COULDNT_CONNECT || (code == CURLE_OPERATION_TIMEDOUT && connected == 0);
+                            code == CURLE_COULDNT_CONNECT || (code == CURLE_OPERATION_TIMEDOUT && sent == 0);
     return std::move(t.response);
   }
 

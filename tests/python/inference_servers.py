@@ -47,9 +47,10 @@ def decoded(tensor):
 def encoded(name, array):
     if array.dtype.kind in "OUS":
         out = StringCodec.encode_output(name, [str(s) for s in array.reshape(-1)])
-        out.shape = list(array.shape)
-        return out
-    return NumpyCodec.encode_output(name, array)
+    else:
+        out = NumpyCodec.encode_output(name, array)
+    out.shape = list(array.shape)  # the codecs make two dimensions of one
+    return out
 
 class Runtime(MLModel):
     async def load(self):
@@ -83,8 +84,9 @@ class Runtime(Model):
             datatype = kinds.get(array.dtype.str[1:], "BYTES")
             if datatype == "BYTES":
                 array = np.array([str(s).encode() for s in array.reshape(-1)], object).reshape(array.shape)
-            out = InferOutput(wanted.name, list(array.shape), datatype)
-            out.set_data_from_numpy(array, binary_data=bool((wanted.parameters or {}).get("binary_data")))
+            binary = bool((wanted.parameters or {}).get("binary_data"))
+            out = InferOutput(wanted.name, list(array.shape), datatype, parameters={"binary_data": binary})
+            out.set_data_from_numpy(array, binary_data=binary)
             outputs.append(out)
         return InferResponse(payload.id or "0", self.name, outputs)
 

@@ -2,6 +2,7 @@
 #include "ep/remote/remote.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 

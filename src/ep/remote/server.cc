@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <thread>
 
 #include "base/error.h"
@@ -101,7 +100,7 @@ HttpResponse Server::send(const HttpRequest& request, const CancelToken* cancel)
   }
 }
 
-Server::Model Server::model(const CancelToken* cancel) {
+Server::Model Server::model(const Border& border, const CancelToken* cancel) {
   {
     const std::lock_guard lock(mutex_);
     if (model_) return *model_;
@@ -112,6 +111,11 @@ Server::Model Server::model(const CancelToken* cancel) {
     const HttpResponse r = send({.url = options_.endpoint + "/v2", .headers = {}, .body = {}}, cancel);
     if (!r.status) fail_call(r, {}, {});
     m.binary = r.status == 200 && has_extension(r.body, "binary_tensor_data");
+    // These have no JSON form in the protocol, though some servers take numbers.
+    const auto is_half = [](DType t) { return t == DType::kFloat16 || t == DType::kBFloat16; };
+    if (!m.binary &&
+        (std::ranges::any_of(border.input_types, is_half) || std::ranges::any_of(border.output_types, is_half)))
+      m.binary = m.may_fall_back = true;
   }
   if (options_.metadata) {
     const HttpResponse r = send({.url = url_, .headers = {}, .body = {}}, cancel);
@@ -167,7 +171,7 @@ HttpResponse Server::infer(std::span<const Input> inputs, std::span<const std::s
 
 void Server::call(const Border& border, std::span<const ops::TensorRef> inputs, const CancelToken* cancel,
                   Answer& answer) {
-  const Model m = model(cancel);
+  const Model m = model(border, cancel);
   const Names n = names(border, m.metadata);
   std::vector<Input> in;
   for (size_t i = 0; i < inputs.size(); ++i) in.push_back({n.inputs[i], inputs[i]});

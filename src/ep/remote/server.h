@@ -1,6 +1,5 @@
 // Server: calls of one model on one server.
 #pragma once
-#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -42,7 +41,7 @@ class Server {
     ModelMetadata metadata;
   };
   /// What is known about the model, asked for by the first call that needs it.
-  Model model(const CancelToken* cancel);
+  Model model(const Border& border, const CancelToken* cancel);
   Names names(const Border& border, const ModelMetadata& m) const;
   /// f(), its errors with where() in front.
   template <class F>

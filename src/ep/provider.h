@@ -54,7 +54,7 @@ struct CompileContext {
   Isa isa = Isa::kPortable;
   const Logger* log = nullptr;  ///< the session's; outlives the executables
   /// The group as the default provider would run it, for providers that fall back on it. May be empty.
-  std::function<std::unique_ptr<const Executable>(const Subgraph&)> on_default;
+  std::function<std::unique_ptr<const Executable>(const Subgraph&)> on_default = {};
 };
 
 /// Optional ability: moves bytes between this provider's device and the host, or another device.

@@ -84,11 +84,10 @@ class Runtime(Model):
             datatype = kinds.get(array.dtype.str[1:], "BYTES")
             if datatype == "BYTES":
                 array = np.array([str(s).encode() for s in array.reshape(-1)], object).reshape(array.shape)
-            binary = bool((wanted.parameters or {}).get("binary_data"))
-            out = InferOutput(wanted.name, list(array.shape), datatype, parameters={"binary_data": binary})
-            out.set_data_from_numpy(array, binary_data=binary)
+            out = InferOutput(wanted.name, list(array.shape), datatype)
+            out.set_data_from_numpy(array, binary_data=bool(wanted.binary_data))
             outputs.append(out)
-        return InferResponse(payload.id or "0", self.name, outputs)
+        return InferResponse(payload.id or "0", self.name, outputs, requested_outputs=payload.request_outputs)
 
 if __name__ == "__main__":
     port, *models = sys.argv[1:]

@@ -31,6 +31,7 @@ CONFINED = [
     (re.compile(r"protozero/"), {"onnx"}),
     (re.compile(r"nanobind/|Python\.h"), {"bindings"}),
     (re.compile(r"CLI/"), {"cli"}),
+    (re.compile(r"curl/"), {"ep"}),
     (re.compile(r"(sys/|pthread\.h|unistd\.h|fcntl\.h|dlfcn\.h|sched\.h)"), {"base", "memory", "cli", "bindings"}),
 ]
 WARN_LINES, FAIL_LINES = 600, 1000

@@ -1,11 +1,13 @@
 // Provider: what a backend implements; three methods, the rest optional.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "base/stream.h"
 #include "graph/graph.h"
 #include "ops/kernel.h"
@@ -50,6 +52,9 @@ struct Subgraph {
 struct CompileContext {
   ops::PackStore* store = nullptr;
   Isa isa = Isa::kPortable;
+  const Logger* log = nullptr;  ///< the session's; outlives the executables
+  /// The group as the default provider would run it, for providers that fall back on it. May be empty.
+  std::function<std::unique_ptr<const Executable>(const Subgraph&)> on_default = {};
 };
 
 /// Optional ability: moves bytes between this provider's device and the host, or another device.
@@ -75,6 +80,8 @@ class Provider {
   virtual std::vector<std::unique_ptr<const Executable>> compile(std::span<const Subgraph> groups,
                                                                  const CompileContext& context) = 0;
 
+  /// False when its options give it nothing to do: it is then listed, but not asked.
+  virtual bool takes_part() const { return true; }
   /// Kernel of a node that was claimed on its own.
   virtual std::unique_ptr<const Executable> kernel(const graph::Node& node, const ops::NodeInfo& info);
   virtual Device device() const { return {}; }                        ///< where its values live

@@ -11,7 +11,6 @@
 namespace tenon::session {
 namespace {
 
-constexpr std::string_view kAvailable[] = {"CPUExecutionProvider"};
 constexpr std::string_view kKnown[] = {
     "NvTensorRTRTXExecutionProvider", "TensorrtExecutionProvider", "CUDAExecutionProvider",
     "MIGraphXExecutionProvider",      "OpenVINOExecutionProvider", "DnnlExecutionProvider",
@@ -113,8 +112,9 @@ std::vector<ProviderSpec> effective_providers(const SessionOptions& o, const Log
       log.log(Severity::kWarning, "provider {} is listed twice with the same options; the first entry counts", p.name);
       continue;
     }
-    if (!hidden && std::ranges::find(kAvailable, p.name) == std::end(kAvailable)) {
-      log.log(Severity::kWarning, "provider {} is not in this build; available: {}", p.name, joined(kAvailable));
+    if (!has_provider(p.name)) {
+      log.log(Severity::kWarning, "provider {} is not in this build; available: {}", p.name,
+              joined(ep::available_providers()));
       continue;
     }
     out.push_back(p);
@@ -127,9 +127,12 @@ std::vector<ProviderSpec> effective_providers(const SessionOptions& o, const Log
 
 namespace tenon {
 
-std::vector<std::string> available_providers() { return {"CPUExecutionProvider"}; }
+std::vector<std::string> available_providers() {
+  const auto names = ep::available_providers();
+  return {names.begin(), names.end()};
+}
 bool has_provider(std::string_view name) {
-  return ep::is_hidden_provider(name) || std::ranges::find(session::kAvailable, name) != std::end(session::kAvailable);
+  return ep::is_hidden_provider(name) || std::ranges::count(ep::available_providers(), name) > 0;
 }
 std::vector<std::string> all_providers() { return {std::begin(session::kKnown), std::end(session::kKnown)}; }
 

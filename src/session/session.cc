@@ -21,6 +21,7 @@
 #include "partition/partition.h"
 #include "passes/pass.h"
 #include "session/config_keys.h"
+#include "session/default_group.h"
 #include "session/effective_options.h"
 #include "session/env.h"
 #include "session/load_facts.h"
@@ -71,8 +72,10 @@ struct Session::Impl {
     for (const ProviderSpec& p : specs) {
       const auto instances = std::ranges::count(provider_names, p.name);
       provider_names.push_back(p.name);
-      provider_opts.try_emplace(p.name, p.options);
+      for (auto& [option, text] : provider_opts.try_emplace(p.name, p.options).first->second)
+        if (ep::is_secret_option(option)) text = "***";
       providers.push_back(ep::make_provider(p.name, p.options));
+      if (!providers.back()->takes_part()) continue;
       const std::string key = instances ? fmt::format("{}:{}", p.name, instances) : p.name;
       placement.providers.push_back({key, providers.back().get()});
     }
@@ -150,7 +153,10 @@ struct Session::Impl {
     begin = Profiler::Clock::now();
     memory.share_constants(*g);
     if (placement.providers.size() > 1) saved_form = g->clone();
-    partition::lower(*g, placement, wishes, {&memory, active_isa()});
+    const auto on_default = [this](const ep::Subgraph& group) {
+      return session::default_group(group, &memory, memory.allocator(), active_isa());
+    };
+    partition::lower(*g, placement, wishes, {&memory, active_isa(), &log, on_default});
     if (session::config_bool(options.config, "tenon.verify", false)) {
       graph::verify(*g);
       partition::verify_placed(*g, placement);

@@ -15,6 +15,7 @@ from .memory import OrtAllocatorType, OrtMemoryInfo, OrtMemType
 from .values import OrtValue
 
 _CPU = "CPUExecutionProvider"
+_ASKED_FALLBACK = {_CPU, "AzureExecutionProvider"}  # a server that does not answer today is no reason to lose it: option fallback_cpu
 _KNOWN_KWARGS = {"disabled_optimizers", "enable_fallback", "read_config_from_model"}
 
 
@@ -92,7 +93,7 @@ class Session:
 
     def _fall_back(self, error):
         """Loads the model anew for the CPU provider, once; raises the error where that is not wanted or no use."""
-        if not self._enable_fallback or self._sess.providers == [_CPU]:
+        if not self._enable_fallback or set(self._sess.providers) <= _ASKED_FALLBACK:
             raise error
         warnings.warn(f"{error}; falling back to {_CPU}", stacklevel=3)
         self._create([(_CPU, {})])

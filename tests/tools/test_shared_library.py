@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "build" / "release" / "lib"
-MARKED = re.compile(r"^\s*(?:class TENON_API (?P<type>\w+)|TENON_API [^/;(]*?(?P<function>\w+)\()", re.M)
+MARKED = re.compile(r"^\s*(?:(?:class|struct) TENON_API (?P<type>\w+)|TENON_API [^/;(]*?(?P<function>\w+)\()", re.M)
 
 CLIENT = """
 #include <cstdio>

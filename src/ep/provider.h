@@ -1,14 +1,14 @@
 // Provider: what a backend implements; three methods, the rest optional.
 #pragma once
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
 #include "base/stream.h"
+#include "ep/abilities.h"
+#include "ep/compile.h"
 #include "graph/graph.h"
 #include "ops/kernel.h"
 #include "tenon/allocator.h"
@@ -38,36 +38,6 @@ struct Capability {
   std::vector<Refusal> refusals;
 };
 
-/// What runs a node or a compiled group. It sees operands in the provider's memory, and the provider's stream.
-using Executable = ops::Kernel;
-
-/// One convex group to compile: a graph of its own, whose inputs and outputs are the values that cross the border, in
-/// the order of the executable's operands and results. Lives as long as the executable.
-struct Subgraph {
-  std::shared_ptr<const graph::Graph> body;
-  std::string name;
-};
-
-/// Services that a provider may use while compiling.
-struct CompileContext {
-  ops::PackStore* store = nullptr;
-  Isa isa = Isa::kPortable;
-  const Logger* log = nullptr;  ///< the session's; outlives the executables
-  /// The group as the default provider would run it, for providers that fall back on it. May be empty.
-  std::function<std::unique_ptr<const Executable>(const Subgraph&)> on_default = {};
-};
-
-/// Optional ability: moves bytes between this provider's device and the host, or another device.
-class DataTransfer {
- public:
-  virtual ~DataTransfer() = default;
-  virtual bool can_copy(const Device& from, const Device& to) const = 0;
-  /// Both tensors have the same type and dims. `stream` is this provider's, or null. Returns when `from` may be
-  /// overwritten; a copy to the host returns when the bytes are there.
-  virtual void copy(const ops::TensorRef& from, const Device& from_device, const ops::TensorRef& to,
-                    const Device& to_device, Stream* stream) = 0;
-};
-
 /// A backend. Three methods; the rest is optional. Called by one thread while a session is made; executables by any
 /// number of threads.
 class Provider {
@@ -86,17 +56,23 @@ class Provider {
   virtual std::unique_ptr<const Executable> kernel(const graph::Node& node, const ops::NodeInfo& info);
   virtual Device device() const { return {}; }                        ///< where its values live
   virtual std::shared_ptr<Allocator> allocator() { return nullptr; }  ///< of device(); null: the session's arena
-  virtual DataTransfer* transfer() { return nullptr; }
   /// Without streams, executables are done when they return. With them, they may leave work in the stream of the run;
   /// what they read from or write to the host is done when they return all the same.
   virtual bool has_streams() const { return false; }
   virtual std::unique_ptr<Stream> make_stream() { return nullptr; }
   /// True when operand (or result) i of a claimed node is read (or written) in host memory.
   virtual bool on_host(const graph::Node& /*node*/, bool /*is_result*/, size_t /*i*/) const { return false; }
-  virtual Layout preferred_layout() const { return Layout::kPlain; }
-  /// Around every run of a session; an exception ends the run.
+  /// Around every run of a session. An exception in run_start ends the run; every provider whose run_start returned
+  /// gets its run_end, and an exception there fails a run that went well.
   virtual void run_start() {}
   virtual void run_end() {}
+
+  // Abilities (see ep/abilities.h); null: it has none. They live as long as the provider.
+  virtual DataTransfer* transfer() { return nullptr; }
+  virtual LayoutChoice* layout() { return nullptr; }
+  virtual CompiledContext* context() { return nullptr; }
+  virtual DynamicOptions* dynamic_options() { return nullptr; }
+  virtual Tracing* tracing() { return nullptr; }
 };
 
 }  // namespace tenon::ep

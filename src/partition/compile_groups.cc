@@ -8,6 +8,7 @@
 #include "graph/extract.h"
 #include "partition/group_op.h"
 #include "partition/groups.h"
+#include "partition/layouts.h"
 
 namespace tenon::partition {
 namespace {
@@ -44,6 +45,7 @@ class Compilation {
       g_.sort();
       return true;
     } catch (const std::exception& e) {
+      undo_layouts(g_, p_, provider);
       for (const Group& group : groups) {
         for (NodeId n : group.nodes) {
           if (!g_.node(n).alive) continue;
@@ -124,8 +126,16 @@ class Compilation {
 
 void compile_groups(Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context) {
   Compilation compilation(g, p, context);
-  for (size_t k = 0; k < p.providers.size(); ++k)
-    if (!compilation.compile(k)) assign(g, p, wishes);
+  for (size_t k = 0; k < p.providers.size();) {
+    if (compilation.compile(k)) {
+      ++k;
+      continue;
+    }
+    assign(g, p, wishes);  // anybody may have got something to compile
+    choose_layouts(g, p, wishes);
+    assign(g, p, wishes);
+    k = 0;
+  }
 }
 
 }  // namespace tenon::partition

@@ -2,9 +2,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ep/layout.h"
 #include "partition/compile_groups.h"
 #include "partition/copies.h"
 #include "partition/group_op.h"
+#include "partition/layouts.h"
 #include "partition/partition.h"
 
 namespace tenon::partition {
@@ -13,6 +15,14 @@ namespace {
 using graph::kNone;
 using graph::NodeId;
 
+bool is_of_model(const graph::Node& n) { return n.def != &kCopyOp && n.def != &ep::kConvertLayout; }
+
+size_t model_nodes(const graph::Graph& g) {
+  size_t count = 0;
+  for (NodeId n = 0; n < g.node_limit(); ++n) count += g.node(n).alive && is_of_model(g.node(n));
+  return count;
+}
+
 void count(const graph::Graph& g, Placement& p) {
   p.counts.clear();
   p.groups.clear();
@@ -20,8 +30,8 @@ void count(const graph::Graph& g, Placement& p) {
     size_t nodes = 0, groups = 0;
     for (NodeId n = 0; n < g.node_limit(); ++n) {
       const graph::Node& node = g.node(n);
-      if (!node.alive || node.provider != i.key || node.def == &kCopyOp) continue;
-      nodes += node.body ? node.body->live_nodes() : 1;
+      if (!node.alive || node.provider != i.key || !is_of_model(node)) continue;
+      nodes += node.body ? model_nodes(*node.body) : 1;
       groups += node.body != nullptr;
     }
     p.counts.emplace_back(i.key, nodes);
@@ -45,6 +55,8 @@ void refuse_default(const graph::Graph& g, const Placement& p) {
 }  // namespace
 
 void lower(graph::Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context) {
+  choose_layouts(g, p, wishes);
+  assign(g, p, wishes);
   compile_groups(g, p, wishes, context);
   if (!wishes.cpu_fallback) refuse_default(g, p);
   count(g, p);
@@ -58,12 +70,16 @@ void verify_placed(const graph::Graph& g, const Placement& p) {
     const graph::Node& n = g.node(id);
     if (!n.alive) continue;
     if (!p.find(n.provider)) fail(ErrorCode::kEngineError, "node \"{}\" ({}) has no provider", n.name, n.op);
-    if (n.def == &kCopyOp) continue;
+    if (n.def == &kCopyOp || n.def == &ep::kConvertLayout) continue;
+    ep::LayoutChoice* choice = p.find(n.provider)->layout();
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       const graph::ValueId v = n.inputs[i];
       if (v != kNone && !g.is_constant(v) && !(g.type(v).device == operand_device(g, p, id, i)))
         fail(ErrorCode::kEngineError, "node \"{}\" ({}): operand {} (\"{}\") is in another memory", n.name, n.op, i,
              g.value(v).name);
+      if (v != kNone && g.type(v).layout != Layout::kPlain && (!choice || choice->preferred() != g.type(v).layout))
+        fail(ErrorCode::kEngineError, "node \"{}\" ({}): operand {} (\"{}\") has a layout that its provider does not take",
+             n.name, n.op, i, g.value(v).name);
     }
   }
 }
@@ -90,6 +106,9 @@ std::string summary(const Placement& p) {
       out += fmt::format(", {:.1f} kB", static_cast<double>(bytes) / 1e3);
     if (unknown) out += bytes ? " and more with the shapes of a run" : ", bytes as the shapes of a run say";
   }
+  size_t changes = 0;
+  for (const auto& [k, change] : p.layouts) changes += change.converters.size();
+  if (changes) out += fmt::format(", {} layout change{}", changes, changes == 1 ? "" : "s");
   return out;
 }
 

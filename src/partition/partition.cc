@@ -40,7 +40,6 @@ class Assignment {
     }
   }
 
- private:
   void offer(RegionId r, size_t k) {
     ep::Provider& provider = *p_.providers[k].provider;
     std::vector<NodeId> nodes;
@@ -80,6 +79,8 @@ class Assignment {
     for (NodeId n : offered)
       if (g_.node(n).provider.empty()) p_.refused.try_emplace({n, k}, "not claimed");
   }
+
+ private:
 
   bool may_have(NodeId n, size_t k) {
     if (p_.barred.contains({n, k})) return false;
@@ -132,6 +133,10 @@ void assign(Graph& g, Placement& p, const Wishes& wishes) {
   for (const auto& [node, key] : wishes.pinned)
     if (!p.find(key)) fail("node \"{}\" is given to provider \"{}\", which the session does not have", node, key);
   Assignment(g, p, wishes).run();
+}
+
+void offer(Graph& g, Placement& p, const Wishes& wishes, RegionId region, size_t provider) {
+  if (region_lives(g, region)) Assignment(g, p, wishes).offer(region, provider);
 }
 
 }  // namespace tenon::partition

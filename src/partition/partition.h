@@ -24,6 +24,12 @@ struct Crossing {
   int64_t bytes = -1;           ///< -1: known when it runs
 };
 
+/// What changed because a provider prefers a layout.
+struct LayoutChange {
+  std::vector<graph::NodeId> converters;
+  std::vector<graph::ValueId> values;  ///< that nodes of the provider make in it
+};
+
 /// Decisions and reasons so far; assign and lower add to it.
 struct Placement : ep::Placed {
   struct Claimed {
@@ -35,6 +41,7 @@ struct Placement : ep::Placed {
   std::map<std::pair<graph::NodeId, size_t>, std::string> refused;  ///< (node, provider) → reason
   std::set<std::pair<graph::NodeId, size_t>> barred;                ///< could not be compiled
   std::unordered_map<graph::NodeId, graph::NodeId> group_of;        ///< node that was compiled → its group's node
+  std::map<size_t, LayoutChange> layouts;                           ///< by provider
   std::vector<Crossing> copies;
   size_t inlined_calls = 0;
   std::vector<std::pair<std::string, size_t>> counts;  ///< per provider key: model nodes that it runs
@@ -47,7 +54,10 @@ struct Placement : ep::Placed {
 /// provider. Idempotent: nodes that have a provider keep it.
 void assign(graph::Graph& g, Placement& p, const Wishes& wishes = {});
 
-/// Compiles the claims that are to be compiled: each maximal convex group becomes one node. What a provider cannot
+/// Offers the free nodes of one region to one provider.
+void offer(graph::Graph& g, Placement& p, const Wishes& wishes, graph::RegionId region, size_t provider);
+
+/// Gives providers the layouts that they prefer. Compiles the claims that are to be compiled: each maximal convex group becomes one node. What a provider cannot
 /// compile is offered to the next. Then inserts copies: every value is copied at most once per memory and region, right
 /// before its first reader; constants need none (the planner uploads them).
 void lower(graph::Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context);

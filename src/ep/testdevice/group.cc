@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/value_data.h"
+#include "ep/testdevice/channels_last.h"
 #include "graph/copy_nodes.h"
 #include "ops/infer.h"
 #include "ops/infer_types.h"
@@ -34,7 +35,11 @@ void inline_calls(graph::Graph& g) {
     g.erase_node(n);
     found = true;
   }
-  if (found) ops::infer_types(g);
+  if (!found) return;
+  std::vector<Layout> layouts;  // inference knows nothing of them
+  for (ValueId v = 0; v < g.value_limit(); ++v) layouts.push_back(g.type(v).layout);
+  ops::infer_types(g);
+  for (ValueId v = 0; v < g.value_limit(); ++v) g.edit_value(v).type.layout = layouts[v];
 }
 
 struct Tensor {
@@ -54,7 +59,10 @@ class GroupRun final : public ops::InferHost, public ops::KernelHost {
 
   void run(std::span<const ops::TensorRef> inputs) {
     const graph::Region& r = g_.region();
-    for (size_t i = 0; i < r.args.size(); ++i) set(r.args[i], inputs[i]);
+    for (size_t i = 0; i < r.args.size(); ++i) {
+      check(r.args[i], inputs[i]);
+      set(r.args[i], inputs[i]);
+    }
     for (ValueId v = 0; v < g_.value_limit(); ++v) {
       if (!g_.is_constant(v)) continue;
       const Value& c = g_.constant(v);
@@ -99,6 +107,16 @@ class GroupRun final : public ops::InferHost, public ops::KernelHost {
   void* scratch(size_t bytes) override { return allocate(bytes); }
 
  private:
+  /// Kernels were made for the types of the group.
+  void check(ValueId v, const ops::TensorRef& r) const {
+    const ValueType& t = g_.type(v);
+    bool fits = t.elem == r.dtype && (!t.has_rank || t.dims.size() == r.rank);
+    for (size_t i = 0; fits && t.has_rank && i < r.rank; ++i) fits = is_symbol(t.dims[i]) || t.dims[i] == r.dim[i];
+    if (!fits)
+      fail(ErrorCode::kEpFail, "operand \"{}\" is a tensor of {} {}, expected {}", g_.value(v).name,
+           dtype_name(r.dtype), to_string(r.dims()), to_string(t, &g_.symbols()));
+  }
+
   void set(ValueId v, const ops::TensorRef& r) {
     tensors_[v].ref = r;
     tensors_[v].dims.assign(r.dims());
@@ -168,7 +186,8 @@ Interpreter::Interpreter(const graph::Graph& group, Isa isa) : graph_(group.clon
       constants.push_back(v == kNone ? Value() : graph_->constant(v));
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &graph_->type(v));
-    kernels_[id] = n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, nullptr, isa});
+    kernels_[id] = channels_last(
+        n, in, out, n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, nullptr, isa}));
   }
 }
 

@@ -16,6 +16,8 @@ class Interpreter {
   /// Calls of model functions are replaced by their bodies.
   Interpreter(const graph::Graph& group, Isa isa);
 
+  const graph::Graph& graph() const { return *graph_; }
+
   /// Memory for result j, once its dims are known.
   using Output = std::function<ops::TensorRef(size_t j, DType t, std::span<const int64_t> dims)>;
   /// The memory must be open.

@@ -10,8 +10,8 @@
 namespace tenon::ep::testdevice {
 namespace {
 
-constexpr std::array<std::string_view, 7> kSites = {"capability", "compile",   "kernel", "copy",
-                                                    "alloc",      "run_start", "sync"};
+constexpr std::array<std::string_view, 8> kSites = {"capability", "compile",   "kernel", "copy",
+                                                    "alloc",      "run_start", "run_end", "sync"};
 
 }  // namespace
 
@@ -32,6 +32,13 @@ Options Options::parse(const std::map<std::string, std::string>& text) {
       o.fuse = option_flag(key, value);
     } else if (key == "async") {
       o.async = option_flag(key, value);
+    } else if (key == "layout") {
+      if (value != "NHWC" && value != "NCHW") fail("provider option layout: \"{}\" found, expected NHWC or NCHW", value);
+      o.nhwc = value == "NHWC";
+    } else if (key == "layout_except") {
+      o.layout_except = option_list(value);
+    } else if (key == "delay_us") {
+      o.delay_us = option_number(key, value, 0, 1'000'000);
     } else if (key == "max_delay_us") {
       o.max_delay_us = option_number(key, value, 0, 1'000'000);
     } else if (key == "peer") {

@@ -7,7 +7,7 @@
 namespace tenon::ep::testdevice {
 
 /// Where a fault can be asked for.
-enum class Site : int { kCapability, kCompile, kKernel, kCopy, kAlloc, kRunStart, kSync, kNone };
+enum class Site : int { kCapability, kCompile, kKernel, kCopy, kAlloc, kRunStart, kRunEnd, kSync, kNone };
 
 struct Options {
   int device_id = 0;
@@ -17,6 +17,9 @@ struct Options {
   uint64_t seed = 0;
   bool fuse = true;          ///< compiled groups; false: single kernels
   bool async = false;        ///< a stream per run
+  bool nhwc = false;                    ///< layout=NHWC: prefers channels last
+  std::set<std::string> layout_except;  ///< ops that it refuses in that layout
+  int delay_us = 0;                     ///< before every kernel; may change during runs (dynamic option)
   int max_delay_us = 0;      ///< random delay before each task of a stream
   bool peer = false;         ///< copies directly to and from other test devices
   bool host_shapes = false;  ///< integer operands of shape-like ops are read on the host

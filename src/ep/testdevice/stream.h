@@ -16,16 +16,17 @@ namespace tenon::ep::testdevice {
 class TestStream final : public Stream {
  public:
   /// `on_synchronize` is called by every synchronize() and may throw.
-  TestStream(int max_delay_us, uint64_t seed, std::function<void()> on_synchronize)
-      : max_delay_us_(max_delay_us), random_(seed), on_synchronize_(std::move(on_synchronize)) {}
+  TestStream(int id, int max_delay_us, uint64_t seed, std::function<void()> on_synchronize)
+      : id_(id), max_delay_us_(max_delay_us), random_(seed), on_synchronize_(std::move(on_synchronize)) {}
   ~TestStream() override;
   void enqueue(std::function<void()> task);
   void synchronize() override;
+  int id() const { return id_; }
 
  private:
   void work();
 
-  const int max_delay_us_;
+  const int id_, max_delay_us_;
   std::mt19937_64 random_;
   std::function<void()> on_synchronize_;
   std::mutex mutex_;

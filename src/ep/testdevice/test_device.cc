@@ -1,13 +1,15 @@
 // Claims, kernels, copies and faults of the test device.
 #include "ep/testdevice/test_device.h"
 
+#include <array>
 #include <cstring>
-#include <mutex>
 
 #include "base/error.h"
-#include "base/value_data.h"
-#include "ep/testdevice/group.h"
-#include "ep/testdevice/stream.h"
+#include "ep/layout.h"
+#include "ep/testdevice/channels_last.h"
+#include "ep/testdevice/contexts.h"
+#include "ep/testdevice/executables.h"
+#include "ep/testdevice/state.h"
 
 namespace tenon::ep::testdevice {
 
@@ -15,8 +17,6 @@ using graph::kNone;
 using memory::GuardedMemory;
 
 namespace {
-
-constexpr uint32_t kVendor = 0x7E57;
 
 uint64_t mix(uint64_t x) {  // splitmix64
   x += 0x9e3779b97f4a7c15u;
@@ -41,165 +41,6 @@ class FaultyMemory final : public Allocator {
  private:
   std::shared_ptr<GuardedMemory> memory_;
   std::function<bool()> fails_;
-};
-
-/// A tensor that a task of a stream can keep.
-struct Kept {
-  explicit Kept(const ops::TensorRef& r) : ref(r), dims(r.dims()) {}
-  ops::TensorRef get() const {
-    ops::TensorRef r = ref;
-    r.dim = dims.data();
-    return r;
-  }
-  ops::TensorRef ref;
-  Dims dims;
-};
-
-std::vector<Kept> kept_inputs(const ops::KernelContext& c) {
-  std::vector<Kept> in;
-  for (size_t i = 0; i < c.num_inputs(); ++i) in.emplace_back(c.has_input(i) ? c.input(i) : ops::TensorRef{});
-  return in;
-}
-
-/// Every result has memory: dims are known before the kernel runs.
-bool all_placed(const ops::KernelContext& c) {
-  for (size_t j = 0; j < c.num_outputs(); ++j)
-    if (c.has_output(j) && !c.output(j).data) return false;
-  return true;
-}
-
-}  // namespace
-
-struct State {
-  explicit State(const Options& o)
-      : options(o),
-        memory(std::make_shared<GuardedMemory>(Device{Device::Type::kNpu, kVendor, o.device_id},
-                                               fmt::format("TestDevice{}", o.device_id))) {}
-
-  bool fails(Site site) { return options.fault == site && ++calls == options.fault_at; }
-  void fault(Site site, const char* what) {
-    if (fails(site)) fail(ErrorCode::kEpFail, "test device {}: fault on demand in {}", options.device_id, what);
-  }
-
-  Options options;
-  std::shared_ptr<GuardedMemory> memory;
-  std::atomic<int> calls{0};
-};
-
-namespace {
-
-/// Runs a task now, or in the stream.
-template <class Task>
-void submit(const std::shared_ptr<State>& state, Stream* stream, Task task) {
-  auto guarded = [state, task = std::move(task)] {
-    state->fault(Site::kKernel, "a kernel");
-    const GuardedMemory::Open open(state->memory.get());
-    task();
-  };
-  if (stream)
-    static_cast<TestStream*>(stream)->enqueue(std::move(guarded));
-  else
-    guarded();
-}
-
-/// The CPU's kernel on tensors that a task has kept.
-class KeptRun final : public ops::KernelHost {
- public:
-  KeptRun(std::vector<Kept> in, std::vector<Kept> out, GuardedMemory& memory) : memory_(memory), in_(std::move(in)) {
-    for (const Kept& k : in_) refs_.push_back(k.get());
-    out_ = std::move(out);
-    for (const Kept& k : out_) refs_.push_back(k.get());
-    for (uint32_t i = 0; i < refs_.size(); ++i)
-      (i < in_.size() ? in_index_ : out_index_).push_back(refs_[i].dtype == DType::kUndefined ? UINT32_MAX : i);
-  }
-  ~KeptRun() override {
-    for (void* p : blocks_) memory_.free(p);
-  }
-  void run(const ops::Kernel& kernel) {
-    ops::KernelContext c(refs_.data(), in_index_, out_index_, {}, *this);
-    kernel.run(c);
-  }
-  ops::TensorRef& allocate_output(size_t j, DType t, std::span<const int64_t> dims) override {
-    ops::TensorRef& r = refs_[in_.size() + j];
-    if (r.dtype != t || !std::ranges::equal(r.dims(), dims))
-      fail(ErrorCode::kEpFail, "result {} has shape {}, memory is there for {}", j, to_string(dims),
-           to_string(r.dims()));
-    return r;
-  }
-  void set_output(size_t j, Value v) override {
-    std::memcpy(allocate_output(j, v.dtype(), v.dims()).data, v.data(), v.bytes());
-  }
-  Value input_value(size_t i) override { return ValueAccess::view(refs_[i].dtype, refs_[i].dims(), refs_[i].data); }
-  void* scratch(size_t bytes) override {
-    blocks_.push_back(memory_.alloc(bytes, 64, nullptr));
-    if (!blocks_.back()) fail_out_of_memory(bytes, "memory of the test device");
-    return blocks_.back();
-  }
-
- private:
-  GuardedMemory& memory_;
-  std::vector<Kept> in_, out_;
-  std::vector<ops::TensorRef> refs_;
-  std::vector<uint32_t> in_index_, out_index_;
-  std::vector<void*> blocks_;
-};
-
-class DeviceKernel final : public Executable {
- public:
-  DeviceKernel(std::shared_ptr<State> state, std::unique_ptr<const ops::Kernel> kernel, bool reads_host)
-      : state_(std::move(state)), kernel_(std::move(kernel)), reads_host_(reads_host) {}
-
-  void run(ops::KernelContext& c) const override {
-    if (c.stream && all_placed(c) && !reads_host_) {
-      std::vector<Kept> in = kept_inputs(c), out;
-      for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.has_output(j) ? c.output(j) : ops::TensorRef{});
-      submit(state_, c.stream, [state = state_.get(), kernel = kernel_, in = std::move(in), out = std::move(out)] {
-        KeptRun(in, out, *state->memory).run(*kernel);
-      });
-      return;
-    }
-    if (c.stream) c.stream->synchronize();
-    submit(state_, nullptr, [&] { kernel_->run(c); });
-  }
-
- private:
-  std::shared_ptr<State> state_;
-  std::shared_ptr<const ops::Kernel> kernel_;
-  bool reads_host_;
-};
-
-class DeviceGroup final : public Executable {
- public:
-  DeviceGroup(std::shared_ptr<State> state, const graph::Graph& body, Isa isa)
-      : state_(std::move(state)), group_(std::make_shared<Interpreter>(body, isa)) {}
-
-  void run(ops::KernelContext& c) const override {
-    std::vector<Kept> in = kept_inputs(c);
-    if (c.stream && all_placed(c)) {
-      std::vector<Kept> out;
-      for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.output(j));
-      submit(state_, c.stream, [state = state_.get(), group = group_, in = std::move(in), out = std::move(out)] {
-        start(
-            *group, in, [&](size_t j, DType, std::span<const int64_t>) { return out[j].get(); }, *state);
-      });
-      return;
-    }
-    if (c.stream) c.stream->synchronize();
-    submit(state_, nullptr, [&] {
-      start(
-          *group_, in, [&](size_t j, DType t, std::span<const int64_t> dims) { return c.output(j, t, dims); }, *state_);
-    });
-  }
-
- private:
-  static void start(const Interpreter& group, const std::vector<Kept>& in, const Interpreter::Output& output,
-                    State& state) {
-    std::vector<ops::TensorRef> refs;
-    for (const Kept& k : in) refs.push_back(k.get());
-    group.run(refs, output, *state.memory);
-  }
-  std::shared_ptr<State> state_;
-  std::shared_ptr<const Interpreter> group_;
 };
 
 }  // namespace
@@ -241,8 +82,55 @@ class TestDevice::Transfer final : public DataTransfer {
   std::shared_ptr<State> state_;
 };
 
+class TestDevice::Layouts final : public LayoutChoice {
+ public:
+  Layout preferred() const override { return Layout::kNhwc; }
+};
+
+class TestDevice::Dynamic final : public DynamicOptions {
+ public:
+  explicit Dynamic(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::span<const std::string_view> keys() const override { return kKeys; }
+  void set(std::string_view, const std::string& value) override {
+    state_->delay_us = Options::parse({{"delay_us", value}}).delay_us;
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 1> kKeys = {"delay_us"};
+  std::shared_ptr<State> state_;
+};
+
+class TestDevice::Traces final : public Tracing {
+ public:
+  explicit Traces(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  void start() override { state_->tracing = true; }
+  std::vector<TraceEvent> take() override {
+    std::lock_guard lock(state_->trace_mutex);
+    return std::exchange(state_->trace, {});
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
 TestDevice::TestDevice(const Options& options)
-    : options_(options), state_(std::make_shared<State>(options)), transfer_(std::make_unique<Transfer>(state_)) {}
+    : options_(options),
+      state_(std::make_shared<State>(options)),
+      transfer_(std::make_unique<Transfer>(state_)),
+      layouts_(options.nhwc ? std::make_unique<Layouts>() : nullptr),
+      contexts_(std::make_unique<Contexts>(state_)),
+      dynamic_(std::make_unique<Dynamic>(state_)),
+      traces_(std::make_unique<Traces>(state_)) {}
+TestDevice::~TestDevice() = default;
+
+namespace {
+
+bool in_other_layout(const graph::Graph& g, const graph::Node& n) {
+  const auto other = [&](graph::ValueId v) { return v != kNone && g.type(v).layout != Layout::kPlain; };
+  return std::ranges::any_of(n.inputs, other) || std::ranges::any_of(n.outputs, other);
+}
+
+}  // namespace
 
 Capability TestDevice::capability(const GraphView& view) {
   state_->fault(Site::kCapability, "capability");
@@ -251,8 +139,9 @@ Capability TestDevice::capability(const GraphView& view) {
   for (graph::NodeId id : view.nodes) {
     const graph::Node& n = view.graph.node(id);
     const std::string op = n.def || n.domain.empty() ? n.op : n.domain + "." + n.op;
+    const bool converts = n.def == &kConvertLayout && options_.nhwc;
     const auto draw = static_cast<double>(mix(options_.seed ^ mix(id)) >> 11) * 0x1p-53;
-    if ((!options_.ops.empty() && !options_.ops.contains(op)) || options_.except.contains(op))
+    if (!converts && ((!options_.ops.empty() && !options_.ops.contains(op)) || options_.except.contains(op)))
       c.refusals.push_back({id, fmt::format("{} is not in its list of operators", op)});
     else if (draw >= options_.share)
       c.refusals.push_back({id, "left out by the draw"});
@@ -260,6 +149,8 @@ Capability TestDevice::capability(const GraphView& view) {
       c.refusals.push_back({id, "it has no kernel"});
     else if (n.def && !n.def->deterministic)
       c.refusals.push_back({id, "it runs no random operators"});
+    else if (options_.layout_except.contains(op) && in_other_layout(view.graph, n))
+      c.refusals.push_back({id, fmt::format("{} is not in its list of operators for NHWC", op)});
     else if (options_.fuse)
       all.nodes.push_back(id);
     else
@@ -273,14 +164,16 @@ std::vector<std::unique_ptr<const Executable>> TestDevice::compile(std::span<con
                                                                    const CompileContext& context) {
   state_->fault(Site::kCompile, "compile");
   std::vector<std::unique_ptr<const Executable>> out;
-  for (const Subgraph& s : groups) out.push_back(std::make_unique<DeviceGroup>(state_, *s.body, context.isa));
+  for (const Subgraph& s : groups)
+    out.push_back(device_group(state_, s.name, std::make_shared<Interpreter>(*s.body, context.isa)));
   return out;
 }
 
 std::unique_ptr<const Executable> TestDevice::kernel(const graph::Node& node, const ops::NodeInfo& info) {
   bool reads_host = false;
   for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= on_host(node, false, i);
-  return std::make_unique<DeviceKernel>(state_, node.def->make(info), reads_host);
+  auto made = channels_last(node, info.inputs, info.outputs, node.def->make(info));
+  return device_kernel(state_, node.name, std::move(made), reads_host);
 }
 
 Device TestDevice::device() const { return state_->memory->device(); }
@@ -289,9 +182,13 @@ std::shared_ptr<Allocator> TestDevice::allocator() {
   return std::make_shared<FaultyMemory>(state_->memory, [s = state_] { return s->fails(Site::kAlloc); });
 }
 DataTransfer* TestDevice::transfer() { return transfer_.get(); }
+LayoutChoice* TestDevice::layout() { return layouts_.get(); }
+CompiledContext* TestDevice::context() { return contexts_.get(); }
+DynamicOptions* TestDevice::dynamic_options() { return dynamic_.get(); }
+Tracing* TestDevice::tracing() { return traces_.get(); }
 
 std::unique_ptr<Stream> TestDevice::make_stream() {
-  return std::make_unique<TestStream>(options_.max_delay_us, options_.seed,
+  return std::make_unique<TestStream>(++state_->streams, options_.max_delay_us, options_.seed,
                                       [s = state_] { s->fault(Site::kSync, "synchronize"); });
 }
 
@@ -309,5 +206,6 @@ bool TestDevice::on_host(const graph::Node& node, bool is_result, size_t i) cons
 }
 
 void TestDevice::run_start() { state_->fault(Site::kRunStart, "run_start"); }
+void TestDevice::run_end() { state_->fault(Site::kRunEnd, "run_end"); }
 
 }  // namespace tenon::ep::testdevice

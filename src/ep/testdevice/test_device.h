@@ -1,6 +1,5 @@
 // TestDevice: a provider with everything that makes a device different, in software.
 #pragma once
-#include <atomic>
 #include <memory>
 
 #include "ep/provider.h"
@@ -16,6 +15,7 @@ struct State;
 class TestDevice final : public Provider {
  public:
   explicit TestDevice(const Options& options);
+  ~TestDevice() override;
 
   std::string_view name() const override { return "TestDeviceExecutionProvider"; }
   Capability capability(const GraphView& view) override;
@@ -25,16 +25,28 @@ class TestDevice final : public Provider {
   Device device() const override;
   std::shared_ptr<Allocator> allocator() override;
   DataTransfer* transfer() override;
+  LayoutChoice* layout() override;
+  CompiledContext* context() override;
+  DynamicOptions* dynamic_options() override;
+  Tracing* tracing() override;
   bool has_streams() const override { return options_.async; }
   std::unique_ptr<Stream> make_stream() override;
   bool on_host(const graph::Node& node, bool is_result, size_t i) const override;
   void run_start() override;
+  void run_end() override;
 
  private:
   class Transfer;
+  class Layouts;
+  class Dynamic;
+  class Traces;
   Options options_;
   std::shared_ptr<State> state_;  ///< shared with executables and buffers, which may outlive the provider
   std::unique_ptr<DataTransfer> transfer_;
+  std::unique_ptr<LayoutChoice> layouts_;  ///< with layout=NHWC
+  std::unique_ptr<CompiledContext> contexts_;
+  std::unique_ptr<DynamicOptions> dynamic_;
+  std::unique_ptr<Tracing> traces_;
 };
 
 }  // namespace tenon::ep::testdevice

@@ -250,6 +250,12 @@ void bind_session(nb::module_& m) {
       .def(
           "end_profiling", [](PySession& s) { return s.session.end_profiling(); },
           nb::call_guard<nb::gil_scoped_release>())
+      .def(
+          "set_ep_dynamic_options",
+          [](const PySession& s, const std::map<std::string, std::string>& options) {
+            s.session.set_ep_dynamic_options(options);
+          },
+          nb::arg("options"), nb::call_guard<nb::gil_scoped_release>())
       .def("graph_text", [](const PySession& s) { return s.session.graph_text(); })
       .def("plan_text", [](const PySession& s) { return s.session.plan_text(); })
       .def("model_bytes", [](const PySession& s) {

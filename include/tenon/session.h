@@ -105,6 +105,8 @@ struct ModelMetadata {
 struct LoadReport {
   size_t nodes_loaded = 0;  ///< regions included
   size_t nodes_final = 0;
+  size_t context_nodes = 0;  ///< EPContext nodes in the model that ep.context_enable has written
+  std::vector<std::string> context_files;  ///< beside that model
   struct Rewrite {
     std::string pass, node;
     int64_t nodes_removed;
@@ -200,6 +202,11 @@ class TENON_API Session {
                          const RunOptions& options = {}) const;
 
   MemoryUse memory_use() const;
+
+  /// Options of providers that may change during runs (ORT's SetEpDynamicOptions); thread-safe. Each key goes to the
+  /// providers that know it. Throws kInvalidArgument for a key that none of them knows, before any is set, and for a
+  /// wrong value.
+  void set_ep_dynamic_options(const std::map<std::string, std::string>& options) const;
 
   /// Path of the trace file (Chrome trace events, a JSON array), "" when profiling was not enabled.
   std::string end_profiling();

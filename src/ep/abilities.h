@@ -37,8 +37,8 @@ struct LayoutFit {
 };
 
 /// Prefers a layout. Claimed nodes that want it get it: the types of their operands and results say so
-/// (ValueType::layout), ConvertLayout nodes stand where the layout changes, as few as possible, and `capability` is asked
-/// again. What it then leaves has plain operands again. Constants are always plain.
+/// (ValueType::layout), ConvertLayout nodes stand where the layout changes, as few as possible, and `capability` is
+/// asked again. What it then leaves has plain operands again. Constants are always plain.
 class LayoutChoice {
  public:
   virtual ~LayoutChoice() = default;
@@ -47,8 +47,9 @@ class LayoutChoice {
   virtual LayoutFit fit(const graph::Graph& g, graph::NodeId n) const;
 };
 
-/// Compiled groups as bytes: a session writes them as EPContext nodes (ep.context_enable), and a later one restores them
-/// instead of compiling. What is restored was sealed with the provider's name, version() and a hash, and these agree.
+/// Compiled groups as bytes: a session writes them as EPContext nodes (ep.context_enable), and a later one restores
+/// them instead of compiling. What is restored was sealed with the provider's name, version() and a hash, and these
+/// agree.
 class CompiledContext {
  public:
   virtual ~CompiledContext() = default;
@@ -61,6 +62,9 @@ class CompiledContext {
   virtual std::unique_ptr<const Executable> restore(const graph::Graph& g, graph::NodeId n, const Blob& blob,
                                                     const CompileContext& context) = 0;
 };
+
+/// A node that holds what a provider compiled; its attribute `source` names the provider.
+inline bool holds_context(const graph::Node& n) { return n.op == "EPContext" && n.domain == "com.microsoft"; }
 
 /// Options that may change while the session lives (set_ep_dynamic_options).
 class DynamicOptions {
@@ -82,7 +86,7 @@ struct TraceEvent {
 class Tracing {
  public:
   virtual ~Tracing() = default;
-  virtual void start() = 0;                    ///< once, before the first run
+  virtual void trace(bool on) = 0;             ///< off at first; by any thread
   virtual std::vector<TraceEvent> take() = 0;  ///< those that ended since the last call; by any thread
 };
 

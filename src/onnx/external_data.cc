@@ -70,6 +70,12 @@ File ExternalFiles::open(std::string_view location) const {
   return File::open_inside(dir_, fs::path(location), roots_);
 }
 
+std::shared_ptr<const FileBytes> ExternalFiles::file(std::string_view location) {
+  if (const auto it = mapped_.find(location); it != mapped_.end()) return it->second;
+  const File f = open(location);
+  return weights_ == Weights::kMapped ? FileBytes::map(f) : FileBytes::read(f, 0, f.size());
+}
+
 ExternalFiles::Piece ExternalFiles::find(const TensorView& t, uint64_t size) {
   Place p;
   uint32_t seen = 0;

@@ -27,6 +27,8 @@ class ExternalFiles {
   };
   /// The `size` bytes of a tensor. Errors: kInvalidGraph for keys and numbers, kNoSuchFile for files.
   Piece find(const TensorView& t, uint64_t size);
+  /// All of the file that the model names by `location`.
+  std::shared_ptr<const FileBytes> file(std::string_view location);
   /// What the client gave for the tensor of that name; an empty handle when it gave nothing.
   Value given(std::string_view name) const;
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "ep/layout.h"
 #include "graph/extract.h"
 #include "partition/group_op.h"
 #include "partition/groups.h"
@@ -23,11 +24,30 @@ struct Group {
   RegionId region;
   std::vector<NodeId> nodes;
   graph::Border border;
+  CompiledGroup facts;
 };
 
 class Compilation {
  public:
   Compilation(Graph& g, Placement& p, const ep::CompileContext& context) : g_(g), p_(p), context_(context) {}
+
+  void restore(size_t k) {
+    const std::string& key = p_.providers[k].key;
+    ep::Provider& provider = *p_.providers[k].provider;
+    for (NodeId n = 0; n < g_.node_limit(); ++n) {
+      const graph::Node& node = g_.node(n);
+      if (!node.alive || node.provider != key || !ep::holds_context(node) || p_.executables.contains(n)) continue;
+      try {
+        if (!context_.context_of) fail(ErrorCode::kEpFail, "there is nobody to read it");
+        ep::CompiledContext& contexts = *provider.context();
+        const ep::Blob blob = context_.context_of(node, provider.name(), contexts.version());
+        p_.executables[n] = contexts.restore(g_, n, blob, context_);
+      } catch (const Error& e) {
+        throw Error(e.code(), fmt::format("EPContext node \"{}\" of {}: {}", node.name, key, e.what()), e.reason(),
+                    e.limit());
+      }
+    }
+  }
 
   /// False when the provider could not compile its groups: their nodes are free again.
   bool compile(size_t provider) {
@@ -36,6 +56,10 @@ class Compilation {
     for (size_t c = 0; c < p_.claims.size(); ++c)
       if (p_.claims[c].provider == provider) collect(c, groups, bodies);
     if (groups.empty()) return true;
+    if (!context_.may_compile)
+      throw Error(ErrorCode::kModelRequiresCompilation,
+                  fmt::format("session.disable_model_compile is set, but {} would have to compile {} group{}",
+                              p_.providers[provider].key, groups.size(), groups.size() == 1 ? "" : "s"));
     try {
       auto made = p_.providers[provider].provider->compile(bodies, context_);
       if (made.size() != groups.size() || std::ranges::any_of(made, [](const auto& e) { return !e; }))
@@ -73,12 +97,30 @@ class Compilation {
         }
         const std::string name = fmt::format("{}_{}", p_.claims[claim].name, made_++);
         bodies.push_back({graph::extract(g_, group, border), name});
-        groups.push_back({region, std::move(group), std::move(border)});
+        CompiledGroup facts{kNone, p_.claims[claim].provider, region, {}, {}, {}};
+        for (NodeId n : group)
+          if (g_.node(n).def != &ep::kConvertLayout) facts.members.push_back(n);
+        for (ValueId v : border.inputs) facts.inputs.push_back(origin(v));
+        for (ValueId v : border.outputs) facts.outputs.push_back(origin(v));
+        groups.push_back({region, std::move(group), std::move(border), std::move(facts)});
       }
     }
   }
 
-  void replace(const Group& group, const ep::Subgraph& subgraph, size_t provider,
+  /// The value of the graph before groups and conversions that this one is.
+  ValueId origin(ValueId v) const {
+    while (true) {
+      const NodeId made = g_.producer(v);
+      if (const auto at = p_.origins.find(v); at != p_.origins.end())
+        v = at->second;
+      else if (made != kNone && g_.node(made).def == &ep::kConvertLayout)
+        v = g_.node(made).inputs[0];
+      else
+        return v;
+    }
+  }
+
+  void replace(Group& group, const ep::Subgraph& subgraph, size_t provider,
                std::unique_ptr<const ep::Executable> executable) {
     graph::Node node;
     node.op = subgraph.name;
@@ -104,6 +146,7 @@ class Compilation {
       g_.set_type(fresh, g_.type(old));
       g_.replace_all(old, fresh);
       replaced_[old] = fresh;
+      p_.origins[fresh] = group.facts.outputs[j];
     }
     const std::vector<NodeId> users_first(group.nodes.rbegin(), group.nodes.rend());
     g_.erase_nodes(users_first);
@@ -113,6 +156,8 @@ class Compilation {
     }
     for (NodeId n : group.nodes) p_.group_of[n] = id;
     p_.executables[id] = std::move(executable);
+    group.facts.node = id;
+    p_.compiled.push_back(std::move(group.facts));
   }
 
   Graph& g_;
@@ -126,6 +171,7 @@ class Compilation {
 
 void compile_groups(Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context) {
   Compilation compilation(g, p, context);
+  for (size_t k = 0; k < p.providers.size(); ++k) compilation.restore(k);
   for (size_t k = 0; k < p.providers.size();) {
     if (compilation.compile(k)) {
       ++k;

@@ -28,6 +28,7 @@ class Assignment {
   Assignment(Graph& g, Placement& p, const Wishes& wishes) : g_(g), p_(p), wishes_(wishes) {}
 
   void run() {
+    give_contexts();
     do {
       for (RegionId r = 0; r < g_.region_limit(); ++r)
         for (size_t k = 0; k < p_.providers.size(); ++k)
@@ -44,7 +45,7 @@ class Assignment {
     ep::Provider& provider = *p_.providers[k].provider;
     std::vector<NodeId> nodes;
     for (NodeId n : g_.region(r).nodes)
-      if (g_.node(n).provider.empty() && may_have(n, k)) nodes.push_back(n);
+      if (g_.node(n).provider.empty() && !ep::holds_context(g_.node(n)) && may_have(n, k)) nodes.push_back(n);
     if (nodes.empty()) return;
     ep::Capability c;
     try {
@@ -81,6 +82,21 @@ class Assignment {
   }
 
  private:
+  void give_contexts() {
+    for (NodeId n = 0; n < g_.node_limit(); ++n) {
+      if (!g_.node(n).alive || !g_.node(n).provider.empty() || !ep::holds_context(g_.node(n))) continue;
+      const std::string_view source = g_.node(n).attrs.get_string("source", "");
+      for (size_t k = 0; k < p_.providers.size(); ++k) {
+        ep::Provider& provider = *p_.providers[k].provider;
+        if (provider.name() != source)
+          p_.refused[{n, k}] = fmt::format("it holds what \"{}\" compiled", source);
+        else if (!provider.context())
+          p_.refused[{n, k}] = "it restores no contexts";
+        else if (g_.node(n).provider.empty())
+          g_.set_provider(n, p_.providers[k].key);
+      }
+    }
+  }
 
   bool may_have(NodeId n, size_t k) {
     if (p_.barred.contains({n, k})) return false;

@@ -24,6 +24,15 @@ struct Crossing {
   int64_t bytes = -1;           ///< -1: known when it runs
 };
 
+/// A group that was compiled, in terms of the graph as it was before groups, conversions and copies.
+struct CompiledGroup {
+  graph::NodeId node;  ///< that stands for it
+  size_t provider;
+  graph::RegionId region;
+  std::vector<graph::NodeId> members;           ///< those that were there then
+  std::vector<graph::ValueId> inputs, outputs;  ///< of the executable; an input may come twice
+};
+
 /// What changed because a provider prefers a layout.
 struct LayoutChange {
   std::vector<graph::NodeId> converters;
@@ -41,7 +50,9 @@ struct Placement : ep::Placed {
   std::map<std::pair<graph::NodeId, size_t>, std::string> refused;  ///< (node, provider) → reason
   std::set<std::pair<graph::NodeId, size_t>> barred;                ///< could not be compiled
   std::unordered_map<graph::NodeId, graph::NodeId> group_of;        ///< node that was compiled → its group's node
-  std::map<size_t, LayoutChange> layouts;                           ///< by provider
+  std::vector<CompiledGroup> compiled;
+  std::unordered_map<graph::ValueId, graph::ValueId> origins;  ///< result of a group → the value that it replaced
+  std::map<size_t, LayoutChange> layouts;                      ///< by provider
   std::vector<Crossing> copies;
   size_t inlined_calls = 0;
   std::vector<std::pair<std::string, size_t>> counts;  ///< per provider key: model nodes that it runs
@@ -50,16 +61,17 @@ struct Placement : ep::Placed {
 
 /// Offers the free nodes of every region to the providers in order. The legal part of a claim is taken. Calls of model
 /// functions that nobody claims are inlined, and everybody is asked again. A provider that throws refuses, with the
-/// text as reason. Throws kNotImplemented naming node, op and each provider's reason when a node stays without a
-/// provider. Idempotent: nodes that have a provider keep it.
+/// text as reason. EPContext nodes go to the provider that made them. Throws kNotImplemented naming node, op and each
+/// provider's reason when a node stays without a provider. Idempotent: nodes that have a provider keep it.
 void assign(graph::Graph& g, Placement& p, const Wishes& wishes = {});
 
 /// Offers the free nodes of one region to one provider.
 void offer(graph::Graph& g, Placement& p, const Wishes& wishes, graph::RegionId region, size_t provider);
 
-/// Gives providers the layouts that they prefer. Compiles the claims that are to be compiled: each maximal convex group becomes one node. What a provider cannot
-/// compile is offered to the next. Then inserts copies: every value is copied at most once per memory and region, right
-/// before its first reader; constants need none (the planner uploads them).
+/// Gives providers the layouts that they prefer, and EPContext nodes back to those who made them. Compiles the claims
+/// that are to be compiled: each maximal convex group becomes one node. What a provider cannot compile is offered to
+/// the next. Then inserts copies: every value is copied at most once per memory and region, right before its first
+/// reader; constants need none (the planner uploads them).
 void lower(graph::Graph& g, Placement& p, const Wishes& wishes, const ep::CompileContext& context);
 
 /// Throws kEngineError when a node of a lowered graph has no provider, or an operand in the wrong memory.

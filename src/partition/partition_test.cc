@@ -12,15 +12,13 @@
 #include "base/error.h"
 #include "ep/cpu/cpu.h"
 #include "ep/registry.h"
-#include "exec/frame.h"
-#include "graph/verify.h"
-#include "memory/arena.h"
 #include "ops/infer_types.h"
 #include "ops/op.h"
 #include "partition/group_op.h"
 #include "partition/groups.h"
 #include "support/count_allocations.h"
 #include "support/graph_text.h"
+#include "support/placed.h"
 #include "support/random_graph.h"
 
 namespace tenon::partition::partition_test {
@@ -33,6 +31,7 @@ using graph::ValueId;
 using test::expect_same;
 using test::feeds_of;
 using test::pick;
+using test::Placed;
 using test::random_graph;
 using test::Rng;
 
@@ -88,44 +87,6 @@ TEST(Groups, AreConvexAndMaximalOnRandomGraphs) {
     }
   }
 }
-
-/// A graph placed on providers, planned and run.
-struct Placed {
-  Placed(std::unique_ptr<Graph> g, const std::vector<std::map<std::string, std::string>>& devices) {
-    for (const auto& options : devices) {
-      providers.push_back(ep::make_provider("TestDeviceExecutionProvider", options));
-      placement.providers.push_back({fmt::format("Test{}", providers.size()), providers.back().get()});
-    }
-    providers.push_back(ep::make_provider("CPUExecutionProvider", {}));
-    placement.providers.push_back({"CPU", providers.back().get()});
-    assign(*g, placement, wishes);
-    lower(*g, placement, wishes, {nullptr, active_isa()});
-    graph::verify(*g);
-    verify_placed(*g, placement);
-    graph = std::move(g);
-    plan = plan::make_plan(graph, {.isa = active_isa(), .placed = &placement});
-    program = std::make_unique<exec::Program>(*plan);
-    frame = std::make_unique<exec::Frame>(*program, arena);
-  }
-
-  std::vector<Value> run(const std::vector<Value>& feeds) {
-    for (size_t i = 0; i < feeds.size(); ++i) frame->bind(i, feeds[i]);
-    std::vector<Value> out;
-    frame->run({});
-    for (size_t i = 0; i < plan->results.size(); ++i) out.push_back(frame->take_value(i));
-    frame->reset();
-    return out;
-  }
-
-  std::vector<std::unique_ptr<ep::Provider>> providers;
-  Placement placement;
-  Wishes wishes;
-  std::shared_ptr<const Graph> graph;
-  std::unique_ptr<plan::Plan> plan;
-  std::unique_ptr<exec::Program> program;
-  std::shared_ptr<memory::Arena> arena = std::make_shared<memory::Arena>();
-  std::unique_ptr<exec::Frame> frame;
-};
 
 /// Every (value, memory) pair that needs a copy, counted without looking at what the partitioner did.
 size_t copies_needed(const Graph& g) {

@@ -8,6 +8,7 @@
 #include "ops/op.h"
 #include "passes/pass.h"
 #include "session/config_keys.h"
+#include "session/contexts.h"
 #include "session/default_group.h"
 #include "session/env.h"
 #include "session/impl.h"
@@ -36,6 +37,7 @@ void Session::Impl::check_load_cancel() const {
 
 void Session::Impl::build(std::unique_ptr<graph::Graph> g) {
   auto begin = Profiler::Clock::now();
+  const session::ContextOptions contexts = session::context_options(options, path);
   check_load_cancel();
   apply_overrides(*g);
   report.nodes_loaded = g->live_nodes();
@@ -51,7 +53,13 @@ void Session::Impl::build(std::unique_ptr<graph::Graph> g) {
   const auto on_default = [this](const ep::Subgraph& group) {
     return session::default_group(group, &memory, memory.allocator(), active_isa());
   };
-  partition::lower(*g, placement, wishes, {&memory, active_isa(), &log, on_default});
+  ep::CompileContext compile{&memory, active_isa(), &log, on_default};
+  const onnx::LoadOptions load = load_options();
+  session::add_context_services(compile, options, path, load);
+  partition::lower(*g, placement, wishes, compile);
+  external = {};  // load_options has listed them again
+  if (contexts.enable)
+    session::write_contexts(saved_form ? *saved_form : *g, *g, placement, compile, contexts, log, report);
   if (session::config_bool(options.config, "tenon.verify", false)) {
     graph::verify(*g);
     partition::verify_placed(*g, placement);

@@ -23,6 +23,16 @@ constexpr ConfigKey kSession[] = {
     {"tenon.verify", kHonoured, kBool, "check the graph's invariants after every pass"},
     {"tenon.parallel", kHonoured, kText, "ORT_PARALLEL: measured (default): lanes where they are faster; always"},
     {"tenon.place_nodes", kHonoured, kText, "NODE=PROVIDER;...: the only provider that may take a node"},
+    {"tenon.context_overwrite", kHonoured, kBool, "ep.context_enable may replace a file"},
+    // Compiled contexts.
+    {"ep.context_enable", kHonoured, kBool, "writes a model in which compiled groups are EPContext nodes"},
+    {"ep.context_file_path", kHonoured, kText, "its path; <model>_ctx.onnx beside the model"},
+    {"ep.context_embed_mode", kHonoured, kBool, "compiled bytes inside that model, else in files beside it (default)"},
+    {"ep.context_node_name_prefix", kHonoured, kText, "before the names of EPContext nodes"},
+    {"ep.share_ep_contexts", kHonoured, kBool, "equal contexts are one file, and one object while sessions hold it"},
+    {"ep.stop_share_ep_contexts", kNotApplicable, kBool, "sharing ends when no session holds a context"},
+    {"ep.context_model_external_initializers_file_name", kHonoured, kText, "external data file of that model"},
+    {"session.disable_model_compile", kHonoured, kBool, "an error when a provider would have to compile"},
     // Optimisation.
     {"optimization.disable_specified_optimizers", kHonoured, kText, "names of rewrites to leave out, ';'-separated"},
     {"optimization.constant_folding_max_output_size_in_bytes", kHonoured, kInt, "cap of one folded result; 0 = none"},
@@ -59,7 +69,6 @@ constexpr ConfigKey kSession[] = {
     {"session.use_memory_mapped_ort_model", kNotApplicable, kBool, "ORT format"},
     {"session.enable_saved_runtime_optimizations", kNotApplicable, kBool, "ORT format"},
     {"session.disable_prepacking", kNotYet, kBool, ""},
-    {"session.disable_model_compile", kNotApplicable, kBool, "no compiling provider"},
     {"session.fail_on_suboptimal_compiled_model", kNotApplicable, kBool, "no compiling provider"},
     {"session.compile_only", kNotApplicable, kBool, "no compiling provider"},
     // Threads.

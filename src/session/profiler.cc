@@ -58,6 +58,11 @@ void Profiler::session_event(const char* name, Clock::time_point begin, Clock::t
   add(event("Session", name, micros(begin - start_), micros(end - begin), json::object()));
 }
 
+void Profiler::provider_event(std::string_view provider, const ep::TraceEvent& e) {
+  add(event("Kernel", e.name, micros(e.begin - start_), micros(e.duration),
+            {{"provider", provider}, {"stream", e.stream}}));
+}
+
 std::string Profiler::end() {
   std::lock_guard lock(mutex_);
   if (ended_) return path_;

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "ep/abilities.h"
 #include "exec/observer.h"
 
 namespace tenon::session {
@@ -17,6 +19,8 @@ class Profiler {
   explicit Profiler(const std::string& prefix);  ///< fixes the file name; throws when its directory does not exist
   /// An event of category "Session".
   void session_event(const char* name, Clock::time_point begin, Clock::time_point end);
+  /// An event of category "Kernel": what a provider says it did, on a stream of its own.
+  void provider_event(std::string_view provider, const ep::TraceEvent& e);
   /// Writes the JSON array and returns the path; later events are dropped.
   std::string end();
   uint64_t start_ns() const { return start_ns_; }

@@ -10,6 +10,7 @@
 #include "ops/op.h"
 #include "session/env.h"
 #include "session/impl.h"
+#include "session/provider_calls.h"
 
 namespace tenon {
 
@@ -50,7 +51,15 @@ const std::map<std::string, std::map<std::string, std::string>>& Session::provid
 const SessionOptions& Session::options() const { return impl_->options; }
 const LoadReport& Session::load_report() const { return impl_->report; }
 
-std::string Session::end_profiling() { return impl_->profiler ? impl_->profiler->end() : std::string(); }
+std::string Session::end_profiling() {
+  if (!impl_->profiler) return {};
+  session::trace_providers(impl_->providers, false);
+  session::collect_traces(impl_->providers, *impl_->profiler);
+  return impl_->profiler->end();
+}
+void Session::set_ep_dynamic_options(const std::map<std::string, std::string>& options) const {
+  session::set_dynamic_options(impl_->providers, options, impl_->log);
+}
 uint64_t Session::profiling_start_time_ns() const { return impl_->profiler ? impl_->profiler->start_ns() : 0; }
 std::string Session::graph_text() const { return graph::print(*impl_->graph, false); }
 std::string Session::plan_text() const {
@@ -76,6 +85,7 @@ std::string Session::model_bytes() const {
   again.optimized_model_filepath.clear();
   again.config.erase("session.optimized_model_filepath");
   again.config.erase("session.enable_profiling");
+  again.config.erase("ep.context_enable");
   again.enable_profiling = false;
   return Session(impl_->path, again).model_bytes();
 }

@@ -8,6 +8,7 @@
 #include "session/effective_options.h"
 #include "session/env.h"
 #include "session/impl.h"
+#include "session/provider_calls.h"
 
 namespace tenon {
 namespace {
@@ -42,7 +43,9 @@ Session::Impl::Impl(const SessionOptions& given)
   if (lanes != "measured" && lanes != "always")
     fail("tenon.parallel: \"{}\" found, expected measured or always", lanes);
   lanes_always = lanes == "always";
-  if (options.enable_profiling) profiler = std::make_unique<session::Profiler>(options.profile_file_prefix);
+  if (!options.enable_profiling) return;
+  profiler = std::make_unique<session::Profiler>(options.profile_file_prefix);
+  session::trace_providers(providers, true);
 }
 
 void Session::Impl::read_wishes() {

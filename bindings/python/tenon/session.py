@@ -231,9 +231,14 @@ class Session:
         return assigned_subgraphs(self.load_report()["placement"])
 
     def set_ep_dynamic_options(self, options: Mapping[str, str]) -> None:
-        """Options of providers that may change between runs; the CPU has none, and unknown keys are ignored."""
+        """Options of providers that may change while others run; the CPU has none. InvalidArgument for a key that no provider knows,
+        before any is set, and for a wrong value. ORT's hints (ep.dynamic.workload_type, ...) are taken by everybody."""
         if not isinstance(options, Mapping):
             raise TypeError(f"set_ep_dynamic_options: expected a dict, found {type(options).__name__}")
+        for key, value in options.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise TypeError(f"set_ep_dynamic_options: expected str to str, found {key!r}: {value!r}")
+        self._sess.set_ep_dynamic_options(dict(options))
 
     def get_tuning_results(self) -> list[dict[str, Any]]:
         """[]: no provider of this build is tuned."""

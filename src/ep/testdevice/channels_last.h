@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "graph/graph.h"
 #include "ops/kernel.h"
 
 namespace tenon::ep::testdevice {

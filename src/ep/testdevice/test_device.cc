@@ -1,6 +1,7 @@
 // Claims, kernels, copies and faults of the test device.
 #include "ep/testdevice/test_device.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -103,7 +104,7 @@ class TestDevice::Dynamic final : public DynamicOptions {
 class TestDevice::Traces final : public Tracing {
  public:
   explicit Traces(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  void start() override { state_->tracing = true; }
+  void trace(bool on) override { state_->tracing = on; }
   std::vector<TraceEvent> take() override {
     std::lock_guard lock(state_->trace_mutex);
     return std::exchange(state_->trace, {});

@@ -374,6 +374,70 @@ def test_model_compiler(tmp_path):
     assert os.listdir(tmp_path).count(".compiled") == 0
 
 
+DEVICE = "TestDeviceExecutionProvider"
+
+
+def device_options(**options):
+    session = tenon.SessionOptions()
+    session.log_severity_level = 3
+    session.add_provider(DEVICE, options)
+    return session
+
+
+def test_compiled_nodes(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(ADD)
+    restore = device_options()
+    restore.add_session_config_entry("session.disable_model_compile", "1")
+
+    def check(model):
+        session = tenon.InferenceSession(model, restore)
+        assert [n["op"] for n in session.load_report()["placement"]["nodes"]] == ["com.microsoft.EPContext"]
+        np.testing.assert_array_equal(session.run(None, {"x": X})[0], Y)
+
+    embedded = tenon.ModelCompiler(device_options(), str(path), embed_compiled_data_into_model=True,
+                                   flags=tenon.OrtCompileApiFlags.ERROR_IF_NO_NODES_COMPILED).compile_to_bytes()
+    check(embedded)
+    assert onnx.load_from_string(embedded).graph.node[0].op_type == "EPContext"
+    compiler = tenon.ModelCompiler(device_options(), str(path))
+    compiler.compile_to_file()
+    assert sorted(os.listdir(tmp_path)) == ["m.onnx", "m_ctx.onnx", f"m_ctx_{DEVICE}_0.bin"]
+    check(str(tmp_path / "m_ctx.onnx"))
+    with pytest.raises(errors.InvalidArgument, match="needs a place"):
+        compiler.compile_to_bytes()
+    written = {}
+    compiler.set_ep_context_data_write_func(lambda name, data: written.update({name: data.read(0, data.size)}))
+    data = compiler.compile_to_bytes()
+    assert list(written) == [f"compiled_{DEVICE}_0.bin"] and len(os.listdir(tmp_path)) == 3
+    (tmp_path / next(iter(written))).write_bytes(written.popitem()[1])
+    (tmp_path / "again.onnx").write_bytes(data)
+    check(str(tmp_path / "again.onnx"))
+    compiler.clear_ep_context_data_write_func()
+    (tmp_path / "out").mkdir()
+    compiler.set_ep_context_binary_information(tmp_path / "out", "named")
+    (tmp_path / "out" / "model.onnx").write_bytes(compiler.compile_to_bytes())
+    assert sorted(os.listdir(tmp_path / "out")) == ["model.onnx", f"named_{DEVICE}_0.bin"]
+    check(str(tmp_path / "out" / "model.onnx"))
+    with pytest.raises(errors.InvalidArgument, match="no directory"):
+        compiler.set_ep_context_binary_information(tmp_path / "nowhere", "named")
+    with pytest.raises(errors.ModelRequiresCompilation, match="would have to compile 1 group"):
+        tenon.InferenceSession(path, restore)
+    with pytest.raises(errors.NotImplemented, match="it holds what"):
+        tenon.InferenceSession(embedded)
+
+
+def test_dynamic_options():
+    session = tenon.InferenceSession(ADD, device_options())
+    session.set_ep_dynamic_options({"delay_us": "1", "ep.dynamic.workload_type": "Efficient"})
+    np.testing.assert_array_equal(session.run(None, {"x": X})[0], Y)
+    with pytest.raises(errors.InvalidArgument, match="no provider of the session knows it; known: " + DEVICE + ": delay_us"):
+        session.set_ep_dynamic_options({"delay": "1"})
+    with pytest.raises(errors.InvalidArgument, match=DEVICE + ".*soon"):
+        session.set_ep_dynamic_options({"delay_us": "soon"})
+    with pytest.raises(TypeError, match="str to str"):
+        session.set_ep_dynamic_options({"delay_us": 1})
+
+
 # ---- log callback ----
 
 def test_log_callback():

@@ -105,7 +105,7 @@ struct ModelMetadata {
 struct LoadReport {
   size_t nodes_loaded = 0;  ///< regions included
   size_t nodes_final = 0;
-  size_t context_nodes = 0;  ///< EPContext nodes in the model that ep.context_enable has written
+  size_t context_nodes = 0;                ///< EPContext nodes in the model that ep.context_enable has written
   std::vector<std::string> context_files;  ///< beside that model
   struct Rewrite {
     std::string pass, node;

@@ -44,13 +44,14 @@ constexpr Entry kSensitive[] = {{"AveragePool", 1, 1},
                                 {"SpaceToDepth", 1, 1},
                                 {"Upsample", 1, 1}};
 constexpr std::string_view kElementwise[] = {
-    "Abs",    "Acos",        "Acosh", "Add",       "And",         "Asin",           "Asinh", "Atan",  "Atanh",
-    "Cast",   "Ceil",        "Celu",  "Clip",      "Cos",         "Cosh",           "Div",   "Elu",   "Equal",
-    "Erf",    "Exp",         "Floor", "Gelu",      "Greater",     "GreaterOrEqual", "IsNaN", "Less",  "LeakyRelu",
-    "Log",    "HardSigmoid", "Max",   "HardSwish", "LessOrEqual", "Mean",           "Min",   "Mish",  "Mod",
-    "Mul",    "Neg",         "Not",   "Or",        "PRelu",       "Pow",            "Relu",  "Round", "QuickGelu",
-    "Selu",   "Sigmoid",     "Sign",  "Sin",       "Sinh",        "Softplus",       "Sqrt",  "Sub",   "Reciprocal",
-    "Sum",    "Softsign",    "Tan",   "Tanh",      "Where",       "Xor",            "Swish", "Shrink"};
+    "Abs",   "Acos",  "Acosh",     "Add",   "And",         "Asin",       "Asinh",     "Atan",
+    "Atanh", "Cast",  "Ceil",      "Celu",  "Clip",        "Cos",        "Cosh",      "Div",
+    "Elu",   "Equal", "Erf",       "Exp",   "Floor",       "Gelu",       "Greater",   "GreaterOrEqual",
+    "IsNaN", "Less",  "LeakyRelu", "Log",   "HardSigmoid", "Max",        "HardSwish", "LessOrEqual",
+    "Mean",  "Min",   "Mish",      "Mod",   "Mul",         "Neg",        "Not",       "Or",
+    "PRelu", "Pow",   "Relu",      "Round", "QuickGelu",   "Selu",       "Sigmoid",   "Sign",
+    "Sin",   "Sinh",  "Softplus",  "Sqrt",  "Sub",         "Reciprocal", "Sum",       "Softsign",
+    "Tan",   "Tanh",  "Where",     "Xor",   "Swish",       "Shrink"};
 /// Their attributes and operands name axes of the dims, which a layout does not change.
 constexpr std::string_view kEither[] = {"Concat",    "Pad",        "ReduceMax", "ReduceMean",
                                         "ReduceMin", "ReduceProd", "ReduceSum", "Split"};
@@ -59,8 +60,8 @@ constexpr size_t kMost = 64;  // bits of a mask
 bool has_layouts(const graph::Graph& g, ValueId v) {
   if (v == kNone) return false;
   const ValueType& t = g.type(v);
-  return t.is_tensor() && t.has_rank && t.dims.size() >= 3 && t.elem != DType::kUndefined &&
-         t.elem != DType::kString && storage_bytes(t.elem, 1) * 2 == storage_bytes(t.elem, 2);
+  return t.is_tensor() && t.has_rank && t.dims.size() >= 3 && t.elem != DType::kUndefined && t.elem != DType::kString &&
+         storage_bytes(t.elem, 1) * 2 == storage_bytes(t.elem, 2);
 }
 
 /// The bits of those values in `mask` that can have a layout.
@@ -114,9 +115,10 @@ LayoutFit default_layout_fit(const graph::Graph& g, graph::NodeId id) {
   const bool listed = std::ranges::find(layout::kEither, n.op) != std::end(layout::kEither);
   if ((!listed && !is_elementwise(n)) || !layout::has_layouts(g, n.outputs[0])) return {};
   const size_t rank = g.type(n.outputs[0]).dims.size();
-  const LayoutFit fit{LayoutFit::kEither,
-                      layout::possible(g, n.inputs, listed && n.op != "Concat" ? 1 : layout::of_rank(g, n.inputs, rank)),
-                      layout::possible(g, n.outputs, layout::of_rank(g, n.outputs, rank))};
+  const LayoutFit fit{
+      LayoutFit::kEither,
+      layout::possible(g, n.inputs, listed && n.op != "Concat" ? 1 : layout::of_rank(g, n.inputs, rank)),
+      layout::possible(g, n.outputs, layout::of_rank(g, n.outputs, rank))};
   const bool keeps_rank = n.inputs[0] != graph::kNone && g.type(n.inputs[0]).dims.size() == rank;
   return fit.operands && (!listed || keeps_rank) ? fit : LayoutFit{};
 }

@@ -78,8 +78,9 @@ void verify_placed(const graph::Graph& g, const Placement& p) {
         fail(ErrorCode::kEngineError, "node \"{}\" ({}): operand {} (\"{}\") is in another memory", n.name, n.op, i,
              g.value(v).name);
       if (v != kNone && g.type(v).layout != Layout::kPlain && (!choice || choice->preferred() != g.type(v).layout))
-        fail(ErrorCode::kEngineError, "node \"{}\" ({}): operand {} (\"{}\") has a layout that its provider does not take",
-             n.name, n.op, i, g.value(v).name);
+        fail(ErrorCode::kEngineError,
+             "node \"{}\" ({}): operand {} (\"{}\") has a layout that its provider does not take", n.name, n.op, i,
+             g.value(v).name);
     }
   }
 }

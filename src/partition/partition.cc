@@ -70,6 +70,7 @@ class Assignment {
           offered.erase(n);
         }
         g_.set_provider(n, p_.providers[k].key);
+        p_.refused.erase({n, k});
         if (!claim.fused_name.empty()) p_.claim_of[n] = p_.claims.size();
         ++taken;
       }

@@ -2,6 +2,7 @@
 #include "session/contexts.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -56,30 +57,45 @@ void set_metadata(Graph& g, const std::string& key, const std::string& value) {
     at->second = value;
 }
 
-/// The group's members as one EPContext node.
-void replace(Graph& g, const partition::CompiledGroup& group, graph::Attrs attrs, const std::string& name) {
-  graph::Node node;
-  node.op = "EPContext";
-  node.domain = "com.microsoft";
-  node.def = ops::builtin_ops().find(node.domain, node.op, 1);
-  node.since_version = node.def->since;
-  node.name = name;
-  node.attrs = std::move(attrs);
-  node.inputs = group.inputs;
-  std::vector<std::string> names;
-  for (ValueId v : group.outputs) names.push_back(g.value(v).name);
-  const NodeId id = g.add_node(group.region, std::move(node), names, group.members.back());
-  for (size_t j = 0; j < names.size(); ++j) {
-    const ValueId old = group.outputs[j], made = g.node(id).outputs[j];
-    g.set_type(made, g.type(old));
-    g.replace_all(old, made);
+/// Groups that have become EPContext nodes.
+class ContextForm {
+ public:
+  explicit ContextForm(Graph& g) : g_(g) {}
+
+  void replace(const partition::CompiledGroup& group, graph::Attrs attrs, const std::string& name) {
+    graph::Node node;
+    node.op = "EPContext";
+    node.domain = "com.microsoft";
+    node.def = ops::builtin_ops().find(node.domain, node.op, 1);
+    node.since_version = node.def->since;
+    node.name = name;
+    node.attrs = std::move(attrs);
+    for (ValueId v : group.inputs) {
+      const auto now = replaced_.find(v);
+      node.inputs.push_back(now == replaced_.end() ? v : now->second);
+    }
+    std::vector<std::string> names;
+    for (ValueId v : group.outputs) names.push_back(g_.value(v).name);
+    const NodeId id = g_.add_node(group.region, std::move(node), names, group.members.back());
+    std::vector<ValueId> own;  // results that stand for a value
+    for (size_t j = 0; j < names.size(); ++j) {
+      const ValueId old = group.outputs[j], made = g_.node(id).outputs[j];
+      g_.set_type(made, g_.type(old));
+      // Another layout of an operand is a result, too, but nothing reads it here.
+      const bool stands =
+          std::ranges::count(group.members, g_.producer(old)) > 0 && replaced_.emplace(old, made).second;
+      own.push_back(stands ? made : graph::kNone);
+      if (stands) g_.replace_all(old, made);
+    }
+    g_.erase_nodes(std::vector<NodeId>(group.members.rbegin(), group.members.rend()));
+    for (size_t j = 0; j < names.size(); ++j)
+      if (own[j] != graph::kNone && g_.value(own[j]).name != names[j]) g_.rename(own[j], names[j]);
   }
-  g.erase_nodes(std::vector<NodeId>(group.members.rbegin(), group.members.rend()));
-  for (size_t j = 0; j < names.size(); ++j) {
-    const ValueId made = g.node(id).outputs[j];
-    if (g.value(made).name != names[j]) g.rename(made, names[j]);
-  }
-}
+
+ private:
+  Graph& g_;
+  std::map<ValueId, ValueId> replaced_;
+};
 
 }  // namespace
 }  // namespace contexts
@@ -142,8 +158,10 @@ void add_context_services(ep::CompileContext& c, const SessionOptions& o, const 
 void write_contexts(const graph::Graph& before, const graph::Graph& placed, const partition::Placement& p,
                     const ep::CompileContext& c, const ContextOptions& o, const Logger& log, LoadReport& report) {
   const std::unique_ptr<graph::Graph> g = before.clone();
+  contexts::ContextForm form(*g);
   size_t& made = report.context_nodes;
   for (const partition::CompiledGroup& group : p.compiled) {
+    if (group.members.empty()) continue;  // conversions alone
     ep::Provider& provider = *p.providers[group.provider].provider;
     const graph::Node& node = placed.node(group.node);
     ep::CompiledContext* ability = provider.context();
@@ -155,8 +173,10 @@ void write_contexts(const graph::Graph& before, const graph::Graph& placed, cons
     const std::string name(provider.name()), version = ability->version();
     std::string bytes = ability->serialize({node.body, node.name}, *p.executables.at(group.node), c);
     bytes = seal(name, version, bytes);
-    graph::Attrs attrs = {{"main_context", int64_t{1}},   {"embed_mode", int64_t{o.embed}},
-                          {"source", name},               {"ep_sdk_version", version},
+    graph::Attrs attrs = {{"main_context", int64_t{1}},
+                          {"embed_mode", int64_t{o.embed}},
+                          {"source", name},
+                          {"ep_sdk_version", version},
                           {"partition_name", node.name}};
     if (!o.embed) {
       const std::string file = o.share ? fmt::format("{}_{:016x}.bin", name, content_hash(bytes))
@@ -168,18 +188,18 @@ void write_contexts(const graph::Graph& before, const graph::Graph& placed, cons
       bytes = file;
     }
     attrs.set("ep_cache_context", std::move(bytes));
-    contexts::replace(*g, group, std::move(attrs), o.prefix + node.name);
+    form.replace(group, std::move(attrs), o.prefix + node.name);
     contexts::set_metadata(*g, "ep_compatibility_info." + name, version);
     ++made;
   }
-  if (!made) log.log(Severity::kWarning, "ep.context_enable: no provider has compiled anything, the model is saved as it is");
+  if (!made)
+    log.log(Severity::kWarning, "ep.context_enable: no provider has compiled anything, the model is saved as it is");
   g->sort();
   for (graph::ValueId v = 0; v < g->value_limit(); ++v)
     if (g->is_constant(v) && g->value(v).uses.empty() && !g->pinned(v)) g->erase_constant(v);
-  onnx::save_file(*g, o.file,
-                  {.ops = ops::builtin_ops(),
-                   .external_file = o.external_file,
-                   .external_min_bytes = o.external_min_bytes});
+  onnx::save_file(
+      *g, o.file,
+      {.ops = ops::builtin_ops(), .external_file = o.external_file, .external_min_bytes = o.external_min_bytes});
 }
 
 }  // namespace tenon::session

@@ -17,11 +17,11 @@ namespace tenon::session {
 /// ep.context_enable and its companions.
 struct ContextOptions {
   bool enable = false;
-  std::filesystem::path file;       ///< of the model with EPContext nodes
-  bool embed = false;               ///< ep.context_embed_mode: bytes inside the model
-  bool share = false;               ///< ep.share_ep_contexts: files of equal contexts are one
-  std::string prefix;               ///< of node names
-  std::string external_file;        ///< for the other initializers
+  std::filesystem::path file;  ///< of the model with EPContext nodes
+  bool embed = false;          ///< ep.context_embed_mode: bytes inside the model
+  bool share = false;          ///< ep.share_ep_contexts: files of equal contexts are one
+  std::string prefix;          ///< of node names
+  std::string external_file;   ///< for the other initializers
   int64_t external_min_bytes = 1024;
 };
 /// Throws kInvalidArgument without a path, for a directory, and kFail when the file exists (unless
@@ -34,14 +34,15 @@ void add_context_services(ep::CompileContext& c, const SessionOptions& o, const 
                           const onnx::LoadOptions& load);
 
 /// Writes the model with every compiled group that its provider can serialise as an EPContext node. `before` is the
-/// graph before groups, `placed` the one that `p` is about. Their number and files go into the report; without any, the model is written as it is, with a warning.
+/// graph before groups, `placed` the one that `p` is about. Their number and files go into the report; without any, the
+/// model is written as it is, with a warning.
 void write_contexts(const graph::Graph& before, const graph::Graph& placed, const partition::Placement& p,
                     const ep::CompileContext& c, const ContextOptions& o, const Logger& log, LoadReport& report);
 
 uint64_t content_hash(std::string_view bytes);
 
-/// `payload` behind a header of provider, version and a hash; open_seal gives it back, or throws kEpFail saying which of
-/// them is wrong.
+/// `payload` behind a header of provider, version and a hash; open_seal gives it back, or throws kEpFail saying which
+/// of them is wrong.
 std::string seal(std::string_view provider, std::string_view version, std::string_view payload);
 std::span<const std::byte> open_seal(std::span<const std::byte> sealed, std::string_view provider,
                                      std::string_view version);

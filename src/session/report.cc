@@ -98,7 +98,10 @@ json placement_json(const LoadReport::Placement& p) {
 }  // namespace
 
 std::string LoadReport::json() const {
-  nlohmann::json j = {{"nodes_loaded", nodes_loaded}, {"nodes_final", nodes_final}, {"context_nodes", context_nodes}, {"context_files", context_files}};
+  nlohmann::json j = {{"nodes_loaded", nodes_loaded},
+                      {"nodes_final", nodes_final},
+                      {"context_nodes", context_nodes},
+                      {"context_files", context_files}};
   j["rewrites"] = nlohmann::json::array();
   for (const Rewrite& r : rewrites)
     j["rewrites"].push_back({{"pass", r.pass}, {"node", r.node}, {"nodes_removed", r.nodes_removed}});

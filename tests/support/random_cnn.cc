@@ -71,8 +71,8 @@ class Maker {
       case 7:
         return op(pick(rng_, 2) ? "MaxPool" : "AveragePool", {a}, {{"kernel_shape", window}, {"pads", pads}});
       case 8:
-        return op("BatchNormalization", {a, floats({kChannels}), floats({kChannels}), floats({kChannels}),
-                                         floats({kChannels}, true)});
+        return op("BatchNormalization",
+                  {a, floats({kChannels}), floats({kChannels}), floats({kChannels}), floats({kChannels}, true)});
       case 9:
         return op("Mul", {a, op(pick(rng_, 2) ? "GlobalAveragePool" : "GlobalMaxPool", {b})});
       case 10:

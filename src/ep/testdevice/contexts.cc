@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/value_data.h"
@@ -105,11 +106,13 @@ std::shared_ptr<const Interpreter> interpreter(const Blob& blob, const CompileCo
 /// Restored groups that sessions share while one of them holds them.
 std::shared_ptr<const Interpreter> shared_interpreter(const Blob& blob, const CompileContext& context) {
   static std::mutex mutex;
-  static auto& known = *new std::map<std::pair<std::string, Isa>, std::weak_ptr<const Interpreter>>;
+  static auto& known = *new std::map<std::tuple<uint64_t, size_t, Isa>, std::weak_ptr<const Interpreter>>;
   const std::lock_guard lock(mutex);
   std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
-  std::weak_ptr<const Interpreter>& entry =
-      known[{std::string(reinterpret_cast<const char*>(blob.bytes.data()), blob.bytes.size()), context.isa}];
+  const Dims dims = {static_cast<int64_t>(blob.bytes.size())};
+  auto* bytes = const_cast<std::byte*>(blob.bytes.data());
+  const uint64_t hash = graph::hash_contents(ValueAccess::view(DType::kUint8, dims, bytes));
+  std::weak_ptr<const Interpreter>& entry = known[{hash, blob.bytes.size(), context.isa}];
   if (auto held = entry.lock()) return held;
   auto made = interpreter(blob, context);
   entry = made;
@@ -139,7 +142,8 @@ std::string Contexts::serialize(const Subgraph& group, const Executable&, const 
 std::unique_ptr<const Executable> Contexts::restore(const graph::Graph& g, graph::NodeId id, const Blob& blob,
                                                     const CompileContext& context) {
   if (!context.decode) fail(ErrorCode::kEpFail, "there is nobody to read a context");
-  auto group = context.share_contexts ? contexts::shared_interpreter(blob, context) : contexts::interpreter(blob, context);
+  auto group =
+      context.share_contexts ? contexts::shared_interpreter(blob, context) : contexts::interpreter(blob, context);
   const graph::Node& n = g.node(id);
   const auto compare = [&](std::span<const graph::ValueId> outer, std::span<const graph::ValueId> inner,
                            const char* what) {

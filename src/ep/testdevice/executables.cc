@@ -82,16 +82,18 @@ class KeptRun final : public ops::KernelHost {
 
 class DeviceKernel final : public Executable {
  public:
-  DeviceKernel(std::shared_ptr<State> state, std::string name, std::unique_ptr<const ops::Kernel> kernel, bool reads_host)
+  DeviceKernel(std::shared_ptr<State> state, std::string name, std::unique_ptr<const ops::Kernel> kernel,
+               bool reads_host)
       : state_(std::move(state)), name_(std::move(name)), kernel_(std::move(kernel)), reads_host_(reads_host) {}
 
   void run(ops::KernelContext& c) const override {
     if (c.stream && all_placed(c) && !reads_host_) {
       std::vector<Kept> in = kept_inputs(c), out;
       for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.has_output(j) ? c.output(j) : ops::TensorRef{});
-      submit(state_, c.stream, name_, [state = state_.get(), kernel = kernel_, in = std::move(in), out = std::move(out)] {
-        KeptRun(in, out, *state->memory).run(*kernel);
-      });
+      submit(state_, c.stream, name_,
+             [state = state_.get(), kernel = kernel_, in = std::move(in), out = std::move(out)] {
+               KeptRun(in, out, *state->memory).run(*kernel);
+             });
       return;
     }
     if (c.stream) c.stream->synchronize();

@@ -10,7 +10,7 @@
 namespace tenon::ep::testdevice {
 namespace {
 
-constexpr std::array<std::string_view, 8> kSites = {"capability", "compile",   "kernel", "copy",
+constexpr std::array<std::string_view, 8> kSites = {"capability", "compile",   "kernel",  "copy",
                                                     "alloc",      "run_start", "run_end", "sync"};
 
 }  // namespace
@@ -33,7 +33,8 @@ Options Options::parse(const std::map<std::string, std::string>& text) {
     } else if (key == "async") {
       o.async = option_flag(key, value);
     } else if (key == "layout") {
-      if (value != "NHWC" && value != "NCHW") fail("provider option layout: \"{}\" found, expected NHWC or NCHW", value);
+      if (value != "NHWC" && value != "NCHW")
+        fail("provider option layout: \"{}\" found, expected NHWC or NCHW", value);
       o.nhwc = value == "NHWC";
     } else if (key == "layout_except") {
       o.layout_except = option_list(value);

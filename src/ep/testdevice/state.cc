@@ -25,8 +25,7 @@ TracedTask::~TracedTask() {
   const auto now = std::chrono::steady_clock::now();
   const int stream = stream_ ? static_cast<const TestStream*>(stream_)->id() : 0;
   std::lock_guard lock(state_.trace_mutex);
-  if (state_.trace.size() < kMostEvents)
-    state_.trace.push_back({name_, std::to_string(stream), begin_, now - begin_});
+  if (state_.trace.size() < kMostEvents) state_.trace.push_back({name_, std::to_string(stream), begin_, now - begin_});
 }
 
 }  // namespace tenon::ep::testdevice

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "ep/layout.h"
-#include "partition/min_cut.h"
+#include "partition/max_flow.h"
 
 namespace tenon::partition {
 namespace layouts {
@@ -18,6 +18,19 @@ using graph::kNone;
 using graph::NodeId;
 using graph::RegionId;
 using graph::ValueId;
+
+constexpr uint32_t kPreferred = 0, kPlain = 1, kFirst = 2;  // vertices: the two layouts, then nodes
+
+/// Costs 1 unless all have one layout.
+void together(MaxFlow& flow, const std::set<uint32_t>& vertices) {
+  if (vertices.size() < 2) return;
+  const uint32_t in = flow.add_vertex(), out = flow.add_vertex();
+  flow.add_edge(in, out, 1);
+  for (uint32_t v : vertices) {
+    flow.add_edge(v, in, MaxFlow::kInfinite);
+    flow.add_edge(out, v, MaxFlow::kInfinite);
+  }
+}
 
 class Handshake {
  public:
@@ -82,10 +95,10 @@ class Handshake {
 
   std::vector<NodeId> choose() {
     std::map<NodeId, uint32_t> vertex;
-    for (const auto& [n, fit] : fits_) vertex.emplace(n, MinCut::kFirst + static_cast<uint32_t>(vertex.size()));
-    MinCut cut(vertex.size());
+    for (const auto& [n, fit] : fits_) vertex.emplace(n, kFirst + static_cast<uint32_t>(vertex.size()));
+    MaxFlow flow(kFirst + static_cast<uint32_t>(vertex.size()));
     for (const auto& [n, fit] : fits_)
-      if (fit.use == ep::LayoutFit::kWanted) cut.tie(MinCut::kSource, vertex[n]);
+      if (fit.use == ep::LayoutFit::kWanted) flow.add_edge(kPreferred, vertex[n], MaxFlow::kInfinite);
     std::set<ValueId> seen;
     for (const auto& [n, fit] : fits_) {
       const auto add = [&](ValueId v) {
@@ -93,19 +106,18 @@ class Handshake {
         const graph::ValueInfo& info = g_.value(v);
         const auto made = fits_.find(g_.producer(v));
         const bool free = made != fits_.end() && bit(made->second.results, info.index);
-        std::set<uint32_t> members = {free ? vertex[made->first] : MinCut::kSink};
-        for (const graph::Use& u : info.uses) members.insert(fits_operand(u) ? vertex[u.node] : MinCut::kSink);
-        if (g_.pinned(v)) members.insert(MinCut::kSink);
-        const std::vector<uint32_t> list(members.begin(), members.end());
-        cut.together(list, 1);
+        std::set<uint32_t> members = {free ? vertex[made->first] : kPlain};
+        for (const graph::Use& u : info.uses) members.insert(fits_operand(u) ? vertex[u.node] : kPlain);
+        if (g_.pinned(v)) members.insert(kPlain);
+        together(flow, members);
       };
       for (ValueId v : g_.node(n).inputs) add(v);
       for (ValueId v : g_.node(n).outputs) add(v);
     }
-    cut.solve();
+    flow.solve();
     std::vector<NodeId> chosen;
     for (const auto& [n, v] : vertex)
-      if (cut.on_source(v)) chosen.push_back(n);
+      if (flow.on_source_side(v)) chosen.push_back(n);
     return chosen;
   }
 

@@ -2,6 +2,7 @@
 #include "session/effective_options.h"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "base/error.h"
@@ -50,6 +51,15 @@ std::string joined(std::span<const std::string_view> names) {
   std::string s;
   for (std::string_view n : names) s += (s.empty() ? "" : ", ") + std::string(n);
   return s;
+}
+
+/// "ep.<provider's name in lower case>.<option>" in the configuration; what the provider's entry says itself wins.
+ProviderSpec with_config(ProviderSpec p, const std::map<std::string, std::string>& config) {
+  std::string prefix = "ep." + p.name + ".";
+  std::ranges::transform(prefix, prefix.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (auto it = config.lower_bound(prefix); it != config.end() && it->first.starts_with(prefix); ++it)
+    p.options.emplace(it->first.substr(prefix.size()), it->second);
+  return p;
 }
 
 }  // namespace
@@ -101,7 +111,8 @@ SessionOptions effective_options(SessionOptions o) {
 std::vector<ProviderSpec> effective_providers(const SessionOptions& o, const Logger& log) {
   std::vector<ProviderSpec> out;
   std::set<std::pair<std::string, std::map<std::string, std::string>>> seen;
-  for (const ProviderSpec& p : o.providers) {
+  for (const ProviderSpec& given : o.providers) {
+    const ProviderSpec p = with_config(given, o.config);
     const bool hidden = ep::is_hidden_provider(p.name);
     if (!hidden && std::ranges::find(kKnown, p.name) == std::end(kKnown)) {
       const std::string_view near = nearest_name(p.name, kKnown);

@@ -138,6 +138,14 @@ TEST(DynamicOptions, UnknownKeysAndWrongValuesNameTheProvider) {
             std::string::npos);
 }
 
+TEST(ProviderOptions, StandInTheConfigurationToo) {
+  SessionOptions o;
+  o.config = {{"ep.testdeviceexecutionprovider.delay_us", "7"}, {"ep.testdeviceexecutionprovider.fuse", "0"}};
+  const Session s = session({{"fuse", "1"}}, o);
+  const Options want = {{"delay_us", "7"}, {"fuse", "1"}};
+  EXPECT_EQ(s.provider_options().at("TestDeviceExecutionProvider"), want);
+}
+
 TEST(DynamicOptions, ChangeWhileRunsGoOn) {
   for (const char* async : {"0", "1"}) {
     const Session s = session({{"async", async}});

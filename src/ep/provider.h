@@ -99,4 +99,8 @@ class Provider {
   virtual void run_end() {}
 };
 
+/// True when operand (or result) i of node `n`, which `p` runs, is in host memory: the provider or the op's row says
+/// so.
+bool is_on_host(const Provider& p, const graph::Node& n, bool is_result, size_t i);
+
 }  // namespace tenon::ep

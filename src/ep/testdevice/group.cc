@@ -168,7 +168,7 @@ Interpreter::Interpreter(const graph::Graph& group, Isa isa) : graph_(group.clon
       constants.push_back(v == kNone ? Value() : graph_->constant(v));
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &graph_->type(v));
-    kernels_[id] = n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, nullptr, isa});
+    kernels_[id] = n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, nullptr, isa, n.def});
   }
 }
 

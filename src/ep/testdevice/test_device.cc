@@ -279,7 +279,7 @@ std::vector<std::unique_ptr<const Executable>> TestDevice::compile(std::span<con
 
 std::unique_ptr<const Executable> TestDevice::kernel(const graph::Node& node, const ops::NodeInfo& info) {
   bool reads_host = false;
-  for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= on_host(node, false, i);
+  for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= is_on_host(*this, node, false, i);
   return std::make_unique<DeviceKernel>(state_, node.def->make(info), reads_host);
 }
 

@@ -182,6 +182,9 @@ void add_model_options(CLI::App& command, ModelOptions& o, bool with_profile) {
           "--provider", o.providers,
           "Who runs it, first choice first: NAME or NAME:key=value,key=value; may be repeated (the CPU is last)")
       ->allow_extra_args(false);
+  command.add_option("--custom-ops", o.custom_ops, "Library of custom operators that the model uses; may be repeated")
+      ->type_name("LIBRARY")
+      ->allow_extra_args(false);
   command.add_option("--config", o.config, "Session option KEY=VALUE, as add_session_config_entry takes them")
       ->allow_extra_args(false);
   command.add_option("--log", o.log, "Log from 0 verbose, 1 info, 2 warning, 3 error, 4 fatal")
@@ -200,6 +203,7 @@ SessionOptions session_options(const ModelOptions& o) {
   if (s.enable_profiling) s.profile_file_prefix = o.profile;
   for (const std::string& c : o.config) s.config.insert(split_assignment(c, "--config"));
   for (const std::string& p : o.providers) s.providers.push_back(parse_provider(p));
+  for (const std::string& library : o.custom_ops) s.register_custom_ops_library(library);
   return s;
 }
 

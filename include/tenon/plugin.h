@@ -13,7 +13,7 @@
 #include "tenon/error.h"
 #include "tenon/value.h"
 
-/// Nothing here needs a symbol of libtenon: a library that uses these headers alone need not link it. Classes with pure
+/// Nothing in this namespace needs a symbol of libtenon: a library that uses it alone need not link it. Classes with pure
 /// virtual functions are implemented by Tenon where they are handed in, and by the extension where they are handed
 /// over. Errors are exceptions: tenon::Error, or any std::exception, whose text is kept.
 namespace tenon::plugin {
@@ -24,9 +24,10 @@ inline constexpr uint32_t kApiVersion = 1;
 inline constexpr uint32_t kAbi =
     static_cast<uint32_t>(sizeof(std::string) << 16 | sizeof(std::function<void()>) << 8 | sizeof(std::vector<int>));
 
-/// A dimension: its size, or, below zero, the handle of a size that only a run knows. Equal handles are equal sizes.
+/// A dimension (or another integer that inference follows): its value, or the handle of one that only a run knows.
+/// Equal handles are equal values. Handles are the lowest 2^40 integers.
 using Dim = int64_t;
-constexpr bool is_known(Dim d) { return d >= 0; }
+constexpr bool is_known(Dim d) { return d >= INT64_MIN + (int64_t{1} << 40); }
 
 /// Element type and dims of a tensor; without `dims` the rank is unknown.
 struct TensorType {
@@ -41,6 +42,7 @@ struct TensorView {
   DType dtype = DType::kUndefined;
   std::span<const int64_t> dims;
   int64_t count = 0;  ///< elements
+  size_t bytes = 0;   ///< of storage; 0 for strings
 
   template <class T>
   std::span<const T> as() const {
@@ -54,6 +56,7 @@ struct Tensor {
   DType dtype = DType::kUndefined;
   std::span<const int64_t> dims;
   int64_t count = 0;
+  size_t bytes = 0;
 
   template <class T>
   std::span<T> as() const {
@@ -108,8 +111,8 @@ class RunContext {
   /// Memory for result j with these dims, element type as inferred; the same memory when it is asked for again. An
   /// error when inference knew other dims. The memory never overlaps an operand.
   virtual Tensor output(size_t j, std::span<const int64_t> dims) = 0;
-  /// 64-byte aligned, valid until the kernel returns; several calls give disjoint blocks. Host memory, or the device's
-  /// when the kernel is a provider's with memory of its own. Null for 0 bytes; throws out of memory.
+  /// Host memory, 64-byte aligned, valid until the kernel returns; several calls give disjoint blocks. Null for 0
+  /// bytes; throws out of memory.
   virtual void* scratch(size_t bytes) = 0;
   /// block(state, begin, end) over disjoint ranges that cover [0, n), on the session's threads and the caller;
   /// `cost_ns` is the rough time of one item. Cut alike for any number of threads. Rethrows the first exception; throws
@@ -158,6 +161,7 @@ class KernelInfo {
   virtual ~KernelInfo() = default;
   virtual std::string_view name() const = 0;  ///< of the node
   virtual std::string_view op() const = 0;
+  virtual std::string_view domain() const = 0;  ///< "" is ai.onnx
   virtual int since_version() const = 0;
   virtual const Attributes& attributes() const = 0;
   virtual size_t num_inputs() const = 0;

@@ -228,7 +228,7 @@ class TENON_API Session {
 
 /// Providers of this build, highest priority first; "CPUExecutionProvider" is last.
 TENON_API std::vector<std::string> available_providers();
-/// True for the available ones and for those that exist for tests only.
+/// True for the available ones, those of registered libraries, and those that exist for tests only.
 TENON_API bool has_provider(std::string_view name);
 /// All provider names that ORT knows.
 TENON_API std::vector<std::string> all_providers();

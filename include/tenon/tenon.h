@@ -6,5 +6,6 @@
 #include "tenon/error.h"
 #include "tenon/export.h"
 #include "tenon/plugin.h"
+#include "tenon/provider.h"
 #include "tenon/session.h"
 #include "tenon/value.h"

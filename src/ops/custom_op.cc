@@ -267,7 +267,8 @@ struct Owned {
       if (same_name(r) && r.since == row.since) fail("it is registered twice from version {} on", row.since);
     if (const int newest = builtin_ops().newest_version(domain->domain); newest && row.since > newest)
       fail("since version {} found, but {} is the newest version of its domain", row.since, newest);
-    set.add(graph::OpDefs(&rows.emplace_back(domain, op), 1));
+    const OpDef* added = &rows.emplace_back(domain, op);
+    set.add(graph::OpDefs(added, 1));
   }
 
  private:

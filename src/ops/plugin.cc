@@ -50,6 +50,8 @@ class PluginRun final : public plugin::RunContext {
   std::span<const DType> outputs_;
 };
 
+size_t plugin_bytes(const TensorRef& t) { return t.dtype == DType::kString ? 0 : t.bytes(); }
+
 std::optional<plugin::AttributeKind> kind_of(const graph::AttrValue& v) {
   using enum plugin::AttributeKind;
   struct Kind {
@@ -125,13 +127,14 @@ plugin::TensorType plugin_type(const ValueType& t) {
   if (t.has_rank) out.dims.emplace(t.dims.begin(), t.dims.end());
   return out;
 }
-plugin::TensorView plugin_view(const Value& v) { return {v.data(), v.dtype(), v.dims(), v.count()}; }
-plugin::TensorView plugin_view(const TensorRef& t) { return {t.data, t.dtype, t.dims(), t.count}; }
-plugin::Tensor plugin_tensor(const TensorRef& t) { return {t.data, t.dtype, t.dims(), t.count}; }
+plugin::TensorView plugin_view(const Value& v) { return {v.data(), v.dtype(), v.dims(), v.count(), v.bytes()}; }
+plugin::TensorView plugin_view(const TensorRef& t) { return {t.data, t.dtype, t.dims(), t.count, plugin_bytes(t)}; }
+plugin::Tensor plugin_tensor(const TensorRef& t) { return {t.data, t.dtype, t.dims(), t.count, plugin_bytes(t)}; }
 
 PluginNode::PluginNode(const NodeInfo& info, const graph::Attrs& defaults)
     : name_(info.name),
       op_(info.op),
+      domain_(info.def ? info.def->domain : ""),
       since_(info.since),
       attributes_(info.attrs, info.def, defaults),
       constants_(info.constants.begin(), info.constants.end()) {

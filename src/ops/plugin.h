@@ -54,10 +54,11 @@ plugin::Tensor plugin_tensor(const TensorRef& t);
 /// A copy of what a kernel may keep of its NodeInfo.
 class PluginNode final : public plugin::KernelInfo {
  public:
-  PluginNode(const NodeInfo& info, const graph::Attrs& defaults);
+  explicit PluginNode(const NodeInfo& info, const graph::Attrs& defaults = {});
 
   std::string_view name() const override { return name_; }
   std::string_view op() const override { return op_; }
+  std::string_view domain() const override { return domain_; }
   int since_version() const override { return since_; }
   const plugin::Attributes& attributes() const override { return attributes_; }
   size_t num_inputs() const override { return inputs_.size(); }
@@ -71,7 +72,7 @@ class PluginNode final : public plugin::KernelInfo {
   static const plugin::TensorType* at(const Types& types, size_t i) {
     return i < types.size() && types[i] ? &*types[i] : nullptr;
   }
-  std::string name_, op_;
+  std::string name_, op_, domain_;
   int since_;
   PluginAttributes attributes_;
   Types inputs_, outputs_;

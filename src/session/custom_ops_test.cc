@@ -220,8 +220,8 @@ TEST(CustomOps, RefusesLibraries) {
   EXPECT_NE(load(dir.path() / "text.so").find("cannot be loaded"), std::string::npos);
   EXPECT_NE(load(plugin("future_api")).find("version 2 of tenon/plugin.h, expected 1"), std::string::npos);
   EXPECT_NE(load(plugin("future_abi")).find("another C++ standard library"), std::string::npos);
-  EXPECT_NE(load(plugin("ort_ops")).find("onnxruntime's C interface"), std::string::npos);
-  EXPECT_NE(load(plugin("broken_ops")).find("test.broken::NoMake: it has no make function"), std::string::npos);
+  EXPECT_NE(load(plugin("ort")).find("onnxruntime's C interface"), std::string::npos);
+  EXPECT_NE(load(plugin("broken")).find("test.broken::NoMake: it has no make function"), std::string::npos);
   SessionOptions twice = with_library();
   EXPECT_NE(error_of([&] {
               twice.register_custom_ops_library(plugin("ops"));

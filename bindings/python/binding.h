@@ -109,6 +109,7 @@ void bind_lifetime(nb::module_& m);
 void bind_adapter(nb::module_& m);
 void bind_logger(nb::module_& m);
 void bind_options(nb::module_& m);
+void bind_provider_libraries(nb::module_& m);
 void bind_session(nb::module_& m);
 
 }  // namespace tenon::bindings

@@ -34,13 +34,13 @@ void add_convert(CLI::App& app, int& status);
 void add_completion(CLI::App& app, int& status);
 void add_man(CLI::App& app, int& status);
 
-/// How a session is made: --level, --threads, --provider, --config, --log, --profile.
+/// How a session is made: --level, --threads, --provider, --provider-library, --custom-ops, --config, --log, --profile.
 struct ModelOptions {
   int level = 99;
   int threads = 0;
   int log = 2;
   std::string profile;
-  std::vector<std::string> config, providers;
+  std::vector<std::string> config, providers, custom_ops, provider_libraries;
 };
 void add_model_options(CLI::App& command, ModelOptions& o, bool with_profile = true);
 SessionOptions session_options(const ModelOptions& o);

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <charconv>
 #include <random>
+#include <set>
 
 #include "base/dtype.h"
 #include "command.h"
 #include "files.h"
 #include "onnx/value_file.h"
+#include "tenon/provider.h"
 
 namespace tenon::cli {
 namespace {
@@ -182,6 +184,14 @@ void add_model_options(CLI::App& command, ModelOptions& o, bool with_profile) {
           "--provider", o.providers,
           "Who runs it, first choice first: NAME or NAME:key=value,key=value; may be repeated (the CPU is last)")
       ->allow_extra_args(false);
+  command
+      .add_option("--provider-library", o.provider_libraries,
+                  "Library of providers, which --provider may then name; may be repeated")
+      ->type_name("LIBRARY")
+      ->allow_extra_args(false);
+  command.add_option("--custom-ops", o.custom_ops, "Library of custom operators that the model uses; may be repeated")
+      ->type_name("LIBRARY")
+      ->allow_extra_args(false);
   command.add_option("--config", o.config, "Session option KEY=VALUE, as add_session_config_entry takes them")
       ->allow_extra_args(false);
   command.add_option("--log", o.log, "Log from 0 verbose, 1 info, 2 warning, 3 error, 4 fatal")
@@ -199,7 +209,11 @@ SessionOptions session_options(const ModelOptions& o) {
   s.enable_profiling = !o.profile.empty();
   if (s.enable_profiling) s.profile_file_prefix = o.profile;
   for (const std::string& c : o.config) s.config.insert(split_assignment(c, "--config"));
+  static std::set<std::string> registered;
+  for (const std::string& library : o.provider_libraries)
+    if (registered.insert(library).second) register_provider_library(library, library);
   for (const std::string& p : o.providers) s.providers.push_back(parse_provider(p));
+  for (const std::string& library : o.custom_ops) s.register_custom_ops_library(library);
   return s;
 }
 

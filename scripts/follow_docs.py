@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Follows docs/add-*.md to the letter in a copy of the tree (build/follow): writes each block that stands under
+"""Follows the pages of docs/ that have a `<!-- follow -->` to the letter in a copy of the tree (build/follow): writes each block that stands under
 `<!-- file: PATH -->`, replaces text where `<!-- in PATH after: LINE -->` or `<!-- in PATH before: LINE -->` says so,
 then runs the blocks under `<!-- follow -->`."""
 import os
@@ -17,7 +17,7 @@ def sync():
     kept = set()
     for f in filter(None, files):
         source, target = os.path.join(ROOT, f), os.path.join(COPY, f)
-        if not os.path.isfile(source) or f.startswith(("tests/models/", "examples/")):
+        if not os.path.isfile(source) or f.startswith("tests/models/") or f.startswith("examples/") and "/extensions/" not in f:
             continue
         kept.add(os.path.normpath(target))
         with open(source, "rb") as s:
@@ -40,13 +40,15 @@ def sync():
 def main():
     sync()
     commands = []
-    pages = [p for p in sorted(os.listdir(os.path.join(ROOT, "docs"))) if p.startswith("add-") and p.endswith(".md")]
-    for page in pages:
+    pages = {}
+    for page in sorted(p for p in os.listdir(os.path.join(ROOT, "docs")) if p.endswith(".md")):
         with open(os.path.join(ROOT, "docs", page)) as f:
             text = f.read()
-        found = list(BLOCK.finditer(text))
-        if not found:
+        if "<!-- follow -->" in text:
+            pages[page] = list(BLOCK.finditer(text))
+        elif page.startswith("add-"):
             sys.exit(f"docs/{page}: nothing to follow")
+    for page, found in pages.items():
         for m in found:
             if m["file"]:
                 path = os.path.join(COPY, m["file"])

@@ -92,9 +92,13 @@ struct PyAdapter {
   std::shared_ptr<const std::map<std::string, Value>> parameters;
 };
 
+/// str or os.PathLike.
+std::string path_text(nb::handle h);
+
 /// Has `tenon.errors` raise the class of the error's code.
 void raise(const Error& error);
 
+void bind_custom_ops(nb::class_<PySessionOptions>& c);
 void bind_errors(nb::module_& m);
 void bind_arrays(nb::module_& m);
 void bind_devices(nb::module_& m);
@@ -105,6 +109,7 @@ void bind_lifetime(nb::module_& m);
 void bind_adapter(nb::module_& m);
 void bind_logger(nb::module_& m);
 void bind_options(nb::module_& m);
+void bind_provider_libraries(nb::module_& m);
 void bind_session(nb::module_& m);
 
 }  // namespace tenon::bindings

@@ -10,6 +10,9 @@
 #include "base/error.h"
 
 namespace tenon::bindings {
+
+void end_functions();
+
 namespace {
 
 using std::chrono::milliseconds;
@@ -20,12 +23,11 @@ InFlight* g_first = nullptr;  // guarded by the GIL
 std::atomic<int> g_count{0};
 std::atomic<bool> g_exiting{false}, g_gone{false};
 
-[[noreturn]] void stay() {
-  for (;;) pause();
-}
+InPython* g_first_function = nullptr;  // guarded by the GIL
 
 void stop_all() {
   for (InFlight* f = g_first; f; f = f->next) f->stop = true;
+  end_functions();
 }
 
 // Registered with atexit: the interpreter is whole, and ends only when this returns.
@@ -47,12 +49,31 @@ void leave() {
 // In a child after fork() only the forking thread lives on.
 void forget() {
   g_first = nullptr;
+  g_first_function = nullptr;
   g_count = 0;
   g_exiting = g_gone = false;
   forget_async_threads();
 }
 
 }  // namespace
+
+void stay() {
+  for (;;) pause();
+}
+
+void end_functions() {
+  for (InPython* f = g_first_function; f; f = f->next_) PyThreadState_SetAsyncExc(f->thread_, PyExc_SystemExit);
+}
+
+InPython::InPython() : thread_(PyThread_get_thread_ident()), next_(g_first_function), back_(&g_first_function) {
+  if (next_) next_->back_ = &next_;
+  g_first_function = this;
+}
+
+InPython::~InPython() {
+  *back_ = next_;
+  if (next_) next_->back_ = back_;
+}
 
 bool interpreter_is_gone() noexcept { return g_gone || !Py_IsInitialized(); }
 

@@ -48,4 +48,38 @@ class WithGil {
   PyGILState_STATE state_;
 };
 
+/// On a thread that runs a client's Python function, with the GIL: at exit the function is ended by SystemExit.
+class InPython {
+ public:
+  InPython();
+  ~InPython();
+  InPython(const InPython&) = delete;
+  InPython& operator=(const InPython&) = delete;
+
+ private:
+  friend void end_functions();
+  unsigned long thread_;
+  InPython *next_, **back_;
+};
+
+/// For threads that may not go on because the interpreter is gone.
+[[noreturn]] void stay();
+
+/// A Python object that any thread may let go.
+class HeldObject {
+ public:
+  explicit HeldObject(nb::object o) : object_(o.release().ptr()) {}
+  ~HeldObject() {
+    if (interpreter_is_gone()) return;
+    const nb::gil_scoped_acquire gil;
+    Py_DECREF(object_);
+  }
+  HeldObject(const HeldObject&) = delete;
+  HeldObject& operator=(const HeldObject&) = delete;
+  PyObject* get() const { return object_; }
+
+ private:
+  PyObject* const object_;
+};
+
 }  // namespace tenon::bindings

@@ -5,24 +5,11 @@
 namespace tenon::bindings {
 namespace {
 
-// Freed wherever the last logger lets it go.
-struct Callback {
-  explicit Callback(nb::object f) : function(f.release().ptr()) {}
-  ~Callback() {
-    if (interpreter_is_gone()) return;
-    const nb::gil_scoped_acquire gil;
-    Py_DECREF(function);
-  }
-  Callback(const Callback&) = delete;
-  Callback& operator=(const Callback&) = delete;
-  PyObject* const function;
-};
-
 nb::object text(std::string_view s) {
   return nb::steal(PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "backslashreplace"));
 }
 
-void call(const Callback& callback, int severity, std::string_view id, std::string_view message) {
+void call(const HeldObject& callback, int severity, std::string_view id, std::string_view message) {
   thread_local bool inside = false;  // a callback that makes sessions would log into itself
   if (inside || interpreter_is_gone()) return;
   inside = true;
@@ -30,9 +17,9 @@ void call(const Callback& callback, int severity, std::string_view id, std::stri
     const nb::gil_scoped_acquire gil;
     const nb::error_scope pending;  // an exception may be on its way
     const nb::object done =
-        nb::steal(PyObject_CallFunctionObjArgs(callback.function, nb::int_(severity).ptr(), nb::str("tenon").ptr(),
+        nb::steal(PyObject_CallFunctionObjArgs(callback.get(), nb::int_(severity).ptr(), nb::str("tenon").ptr(),
                                                text(id).ptr(), nb::str("").ptr(), text(message).ptr(), nullptr));
-    if (!done.is_valid()) PyErr_WriteUnraisable(callback.function);
+    if (!done.is_valid()) PyErr_WriteUnraisable(callback.get());
   }
   inside = false;
 }
@@ -50,7 +37,7 @@ void set_callback(nb::handle callback, int severity) {
   }
   if (!PyCallable_Check(callback.ptr()))
     fail("set_default_logger_callback: expected a callable or None, found {}", class_of(callback));
-  auto held = std::make_shared<Callback>(nb::borrow(callback));
+  auto held = std::make_shared<HeldObject>(nb::borrow(callback));
   set_default_log_sink([held](int s, std::string_view id, std::string_view message) { call(*held, s, id, message); });
   set_default_log_severity(severity);
 }

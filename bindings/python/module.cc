@@ -22,6 +22,7 @@ NB_MODULE(_tenon, m) {
   m.def(
       "has_provider", [](const std::string& name) { return has_provider(name); }, nb::arg("name"));
   m.def("get_all_providers", &all_providers);
+  bindings::bind_provider_libraries(m);
   m.def("version", &version);
   m.def("op_table_json", &op_table_json,
         "Every operator as JSON: domain, name, since, until, inputs, outputs, attributes.");

@@ -20,14 +20,6 @@ bool truth(nb::handle h) {
   return yes != 0;
 }
 
-// str or os.PathLike.
-std::string path_text(nb::handle h) {
-  const nb::object path = nb::steal(PyOS_FSPath(h.ptr()));
-  if (!path.is_valid()) throw nb::python_error();
-  if (!PyUnicode_Check(path.ptr())) throw nb::type_error("expected a str or a path");
-  return nb::cast<std::string>(path);
-}
-
 // A member of the enumeration or its number; ValueError when there is none.
 template <class E>
 E enumerator(nb::handle h) {
@@ -163,6 +155,13 @@ void bind_properties(nb::class_<Options>& c) {
 
 }  // namespace
 
+std::string path_text(nb::handle h) {
+  const nb::object path = nb::steal(PyOS_FSPath(h.ptr()));
+  if (!path.is_valid()) throw nb::python_error();
+  if (!PyUnicode_Check(path.ptr())) throw nb::type_error("expected a str or a path");
+  return nb::cast<std::string>(path);
+}
+
 void bind_options(nb::module_& m) {
   bind_enums(m);
   nb::class_<Options> c(m, "SessionOptions",
@@ -255,8 +254,8 @@ void bind_options(nb::module_& m) {
             return copy.release();
           },
           nb::rv_policy::take_ownership);
-  for (const char* name :
-       {"set_provider_selection_policy_delegate", "register_custom_ops_library", "set_ep_context_data_read_func"})
+  bind_custom_ops(c);
+  for (const char* name : {"set_provider_selection_policy_delegate", "set_ep_context_data_read_func"})
     c.def(name, [name](Options&, nb::args, nb::kwargs) { not_yet(name); });
 
   nb::class_<PyRunOptions> r(m, "RunOptions", "Settings of one run; names and defaults are onnxruntime's.");

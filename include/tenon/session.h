@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tenon/allocator.h"
+#include "tenon/custom_op.h"
 #include "tenon/error.h"
 #include "tenon/export.h"
 #include "tenon/value.h"
@@ -69,6 +70,15 @@ struct SessionOptions {
   std::map<std::string, Value> external_files;         ///< external data in memory (uint8) by the model's location
   std::vector<ProviderSpec> providers;                 ///< empty: the default list
   const std::atomic<bool>* load_cancel = nullptr;
+  std::vector<std::shared_ptr<const plugin::CustomOps>> custom_ops;  ///< operators that models may use, see below
+
+  /// Adds the operators of a domain. Throws kInvalidArgument, naming operator and place, for one that is ill formed,
+  /// comes twice, or has the name and versions of one of Tenon's.
+  TENON_API void add_custom_ops(plugin::CustomOps ops);
+  /// Loads a library that ends with TENON_CUSTOM_OPS and adds its operators; it stays loaded as long as options or
+  /// sessions have them. A relative path counts from the working directory. Throws kNoSuchFile, kFail for a file that
+  /// is no such library or was built for another version of tenon/plugin.h, and what add_custom_ops throws.
+  TENON_API void register_custom_ops_library(const std::string& path);
 };
 
 struct RunOptions {
@@ -225,7 +235,7 @@ class TENON_API Session {
 
 /// Providers of this build, highest priority first; "CPUExecutionProvider" is last.
 TENON_API std::vector<std::string> available_providers();
-/// True for the available ones and for those that exist for tests only.
+/// True for the available ones, those of registered libraries, and those that exist for tests only.
 TENON_API bool has_provider(std::string_view name);
 /// All provider names that ORT knows.
 TENON_API std::vector<std::string> all_providers();

@@ -1,5 +1,7 @@
-// SharedLibrary: a library of the system that is loaded when it is first needed.
+// SharedLibrary: a library of the system that is loaded when it is first needed. PluginLibrary: one that a client
+// names.
 #pragma once
+#include <cstdint>
 #include <string>
 
 namespace tenon {
@@ -19,6 +21,27 @@ class SharedLibrary {
  private:
   std::string soname_;
   void* handle_;
+};
+
+/// An extension by its path, loaded until the last owner lets it go.
+class PluginLibrary {
+ public:
+  /// Relative paths, bare names too, count from the working directory: no search path is asked. Throws kNoSuchFile when
+  /// there is no such file, kFail with the loader's reason when it is no library.
+  explicit PluginLibrary(const std::string& path);
+  ~PluginLibrary();
+  PluginLibrary(const PluginLibrary&) = delete;
+  PluginLibrary& operator=(const PluginLibrary&) = delete;
+
+  const std::string& path() const { return path_; }  ///< absolute
+  bool has(const char* name) const noexcept;
+  /// The entry `name`, an object that begins with the versions `api` and `abi` of tenon/plugin.h. Throws kFail when the
+  /// library has no such entry or was built for other versions.
+  const void* entry(const char* name, uint32_t api, uint32_t abi) const;
+
+ private:
+  std::string path_;
+  void* handle_ = nullptr;
 };
 
 }  // namespace tenon

@@ -75,4 +75,8 @@ class Provider {
   virtual Tracing* tracing() { return nullptr; }
 };
 
+/// True when operand (or result) i of node `n`, which `p` runs, is in host memory: the provider or the op's row says
+/// so.
+bool is_on_host(const Provider& p, const graph::Node& n, bool is_result, size_t i);
+
 }  // namespace tenon::ep

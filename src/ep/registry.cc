@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "ep/cpu/cpu.h"
+#include "ep/library/library.h"
 #include "ep/testdevice/test_device.h"
 #ifdef TENON_HAVE_REMOTE
 #include "ep/remote/remote.h"
@@ -34,11 +35,13 @@ std::unique_ptr<Provider> make_provider(std::string_view name, const std::map<st
   if (name == "AzureExecutionProvider" || name == "RemoteExecutionProvider")
     return std::make_unique<remote::Remote>(remote::Options::parse(options));
 #endif
-  return nullptr;
+  return library::make_provider(name, options);
 }
 
 std::span<const std::string_view> available_providers() { return kAvailable; }
-bool is_hidden_provider(std::string_view name) { return std::ranges::find(kHidden, name) != std::end(kHidden); }
+bool is_hidden_provider(std::string_view name) {
+  return std::ranges::find(kHidden, name) != std::end(kHidden) || library::has_provider(name);
+}
 bool is_secret_option(std::string_view key) { return key == "auth_header"; }
 
 }  // namespace tenon::ep

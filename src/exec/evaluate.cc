@@ -53,7 +53,7 @@ class Evaluation final : public ops::InferHost, public ops::KernelHost {
       if (wanted && results_[j].is_static()) make_output(j, results_[j].elem, results_[j].dims);
     }
     const auto kernel = node_.def->make({node_.op, node_.name, node_.since_version, node_.attrs, type_pointers_,
-                                         result_pointers, inputs_, nullptr, active_isa()});
+                                         result_pointers, inputs_, nullptr, active_isa(), node_.def});
     ops::KernelContext c(refs_.data(), in_, out_, par, *this);
     kernel->run(c);
     return std::move(outputs_);

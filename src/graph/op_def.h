@@ -35,6 +35,7 @@ struct Port {
   uint8_t kinds = kTensors;
   bool heterogeneous = false;  ///< variadic operands may have different types
   uint8_t min_count = 1;       ///< of a variadic port
+  bool on_host = false;        ///< a provider reads or writes it in host memory, whatever memory it has
 };
 
 enum class AttrKind : uint8_t {

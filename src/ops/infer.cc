@@ -2,6 +2,7 @@
 #include "ops/infer.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/error.h"
 
@@ -147,6 +148,22 @@ static const ValueType& expect_kind(InferContext& c, size_t i, ValueKind kind, c
 const ValueType& expect_map(InferContext& c, size_t i) { return expect_kind(c, i, ValueKind::kMap, "map"); }
 const ValueType& expect_items(InferContext& c, size_t i) {
   return *expect_kind(c, i, ValueKind::kSequence, "sequence").inner;
+}
+
+std::optional<ValueType> type_by_port(const graph::Node& n, size_t j, std::span<const ValueType* const> operands) {
+  const Port* out = graph::output_port(*n.def, j);
+  if (!out) return std::nullopt;
+  for (size_t i = 0; i < operands.size() && out->var[0]; ++i) {
+    const Port* in = graph::input_port(*n.def, i);
+    if (!operands[i] || !in || std::string_view(in->var) != out->var) continue;
+    ValueType t = *operands[i];
+    t.has_rank = false;
+    t.dims.clear();
+    return t;
+  }
+  if (out->kinds == kTensors && std::has_single_bit(out->types))
+    return ValueType::tensor(static_cast<DType>(std::countr_zero(out->types)));
+  return std::nullopt;
 }
 
 }  // namespace tenon::ops

@@ -47,6 +47,7 @@ class InferContext {
   const graph::Attrs& attrs() const { return node_.attrs; }
   int since() const { return node_.since_version; }
   size_t num_inputs() const { return inputs_.size(); }
+  std::span<const ValueType* const> types() const { return inputs_; }  ///< null where missing
   size_t num_outputs() const { return node_.outputs.size(); }
   bool has_output(size_t j) const { return j < node_.outputs.size() && node_.outputs[j] != graph::kNone; }
 
@@ -126,6 +127,9 @@ const ValueType& expect_items(InferContext& c, size_t i);
 /// the branches of If and the carried values of Loop and Scan: infer the body, widen the carried types by its results,
 /// and infer it again with the widened ones where they changed. Throws when kinds or element types differ.
 ValueType widen(InferContext& c, const ValueType& a, const ValueType& b);
+/// The type that the row promises for result j from the types of the operands: that of an operand of the same type
+/// variable, without dims, or the only one that the port has.
+std::optional<ValueType> type_by_port(const graph::Node& n, size_t j, std::span<const ValueType* const> operands);
 /// True when both are integers and differ: symbols may still turn out equal.
 inline bool differ(int64_t a, int64_t b) { return !is_symbol(a) && !is_symbol(b) && a != b; }
 

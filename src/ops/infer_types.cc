@@ -1,8 +1,6 @@
 // Type inference over a whole graph: every op's infer with symbolic dims, nested regions through their owners.
 #include "ops/infer_types.h"
 
-#include <bit>
-
 #include "base/error.h"
 #include "graph/verify.h"
 #include "ops/infer.h"
@@ -90,27 +88,10 @@ class Inference {
     for (size_t j = 0; j < outputs.size(); ++j) {
       if (outputs[j] == kNone) continue;
       std::optional<ValueType> t = c.result(j);
-      if (!t) t = from_port(n, j, types);
+      if (!t) t = type_by_port(n, j, types);
       if (t) settle(outputs[j], std::move(*t));
       if (const auto& ints = c.result_ints(j)) ints_[outputs[j]] = *ints;
     }
-  }
-
-  /// The element type that the row promises for an output about which infer said nothing.
-  static std::optional<ValueType> from_port(const Node& n, size_t j, std::span<const ValueType* const> types) {
-    const graph::Port* out = graph::output_port(*n.def, j);
-    if (!out) return std::nullopt;
-    for (size_t i = 0; i < types.size() && out->var[0]; ++i) {
-      const graph::Port* in = graph::input_port(*n.def, i);
-      if (!types[i] || !in || std::string_view(in->var) != out->var) continue;
-      ValueType t = *types[i];
-      t.has_rank = false;
-      t.dims.clear();
-      return t;
-    }
-    if (out->kinds == graph::kTensors && std::has_single_bit(out->types))
-      return ValueType::tensor(static_cast<DType>(std::countr_zero(out->types)));
-    return std::nullopt;
   }
 
   /// Takes the inferred type, with what the model declared where inference knows nothing.

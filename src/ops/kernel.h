@@ -49,6 +49,7 @@ struct NodeInfo {
   std::span<const Value> constants;           ///< per input; empty handle where not constant
   PackStore* store = nullptr;                 ///< may be null: the kernel then owns what it packs
   Isa isa = Isa::kPortable;
+  const graph::OpDef* def = nullptr;  ///< the row, for rows that share a make
 
   bool has_input(size_t i) const { return i < inputs.size() && inputs[i]; }
   DType dtype(size_t i) const { return has_input(i) ? inputs[i]->elem : DType::kUndefined; }

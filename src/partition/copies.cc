@@ -65,7 +65,7 @@ class CopyInsertion {
       ep::Provider* provider = p_.find(n.provider);
       if (!provider || provider->device() == kHost) continue;
       for (size_t j = 0; j < n.outputs.size(); ++j) {
-        if (n.outputs[j] == kNone || (!n.body && provider->on_host(n, true, j))) continue;
+        if (n.outputs[j] == kNone || ep::is_on_host(*provider, n, true, j)) continue;
         g_.edit_value(n.outputs[j]).type.device = provider->device();
       }
     }
@@ -146,7 +146,7 @@ Device operand_device(const Graph& g, const ep::Placed& p, NodeId id, size_t i) 
   const graph::Node& n = g.node(id);
   const ep::Provider* provider = p.find(n.provider);
   if (!provider || !n.regions.empty()) return kHost;
-  return !n.body && provider->on_host(n, false, i) ? kHost : provider->device();
+  return ep::is_on_host(*provider, n, false, i) ? kHost : provider->device();
 }
 
 void insert_copies(Graph& g, Placement& p) { CopyInsertion(g, p).run(); }

@@ -79,10 +79,10 @@ class Handshake {
       if (!is_own(id) || !n.regions.empty() || left_.contains(id)) continue;
       ep::LayoutFit fit = choice_.fit(g_, id);
       for (size_t i = 0; i < n.inputs.size() && i < 64; ++i)
-        if (n.inputs[i] == kNone || g_.is_constant(n.inputs[i]) || provider_.on_host(n, false, i))
+        if (n.inputs[i] == kNone || g_.is_constant(n.inputs[i]) || ep::is_on_host(provider_, n, false, i))
           fit.operands &= ~(uint64_t{1} << i);
       for (size_t j = 0; j < n.outputs.size() && j < 64; ++j)
-        if (n.outputs[j] == kNone || provider_.on_host(n, true, j)) fit.results &= ~(uint64_t{1} << j);
+        if (n.outputs[j] == kNone || ep::is_on_host(provider_, n, true, j)) fit.results &= ~(uint64_t{1} << j);
       if (fit.use != ep::LayoutFit::kPlain && (fit.operands | fit.results)) fits_[id] = fit;
     }
   }

@@ -102,7 +102,7 @@ class Lowerer {
     s.in_count = static_cast<uint32_t>(n.inputs.size());
     const ep::Provider* provider = options_.placed ? options_.placed->find(n.provider) : nullptr;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
-      const bool device = provider && n.regions.empty() && (n.body || !provider->on_host(n, false, i));
+      const bool device = provider && n.regions.empty() && !ep::is_on_host(*provider, n, false, i);
       const uint16_t reader = device ? plan_->devices->domain_of(provider->device()) : 0;
       plan_->operands.push_back(n.inputs[i] == kNone ? kNoSlot : slot(n.inputs[i], reader));
     }
@@ -188,7 +188,7 @@ class Lowerer {
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &g_.type(v));
     try {
-      const ops::NodeInfo info{n.op, n.name, n.since_version, n.attrs, in, out, constants, weights_, options_.isa};
+      const ops::NodeInfo info{n.op, n.name, n.since_version, n.attrs, in, out, constants, weights_, options_.isa, n.def};
       plan_->kernels.push_back(foreign ? provider->kernel(n, info) : n.def->make(info));
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());

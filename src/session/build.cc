@@ -5,7 +5,7 @@
 #include "exec/evaluate.h"
 #include "graph/verify.h"
 #include "onnx/write.h"
-#include "ops/op.h"
+#include "ops/infer_types.h"
 #include "passes/pass.h"
 #include "session/config_keys.h"
 #include "session/contexts.h"
@@ -114,6 +114,7 @@ void Session::Impl::apply_overrides(graph::Graph& g) {
 
 void Session::Impl::optimize(graph::Graph& g) {
   passes::PassOptions o;
+  o.ops = op_set.get();
   o.level = static_cast<passes::Level>(options.graph_optimization_level);
   o.disabled = options.disabled_optimizers;
   o.stop_after_rewrite = session::config_int(options.config, "tenon.stop_after_rewrite", -1);
@@ -144,7 +145,7 @@ void Session::Impl::optimize(graph::Graph& g) {
 
 void Session::Impl::save(const graph::Graph& g) const {
   if (options.optimized_model_filepath.empty()) return;
-  onnx::WriteOptions w{.ops = ops::builtin_ops()};
+  onnx::WriteOptions w{.ops = *op_set};
   w.external_file = session::config_text(options.config, "session.optimized_model_external_initializers_file_name");
   w.external_min_bytes = session::config_int(
       options.config, "session.optimized_model_external_initializers_min_size_in_bytes", w.external_min_bytes);

@@ -55,6 +55,7 @@ struct Session::Impl {
   SessionOptions options;
   std::string path;  ///< of the model file, "" for a model from bytes
   Logger log;
+  std::shared_ptr<const graph::OpSet> op_set;  ///< rows that nodes of the graph point to
   std::vector<ProviderSpec> specs;
   std::vector<std::string> provider_names;
   std::map<std::string, std::map<std::string, std::string>> provider_opts;

@@ -7,7 +7,6 @@
 #include "base/value_data.h"
 #include "graph/text.h"
 #include "onnx/write.h"
-#include "ops/op.h"
 #include "session/env.h"
 #include "session/impl.h"
 #include "session/provider_calls.h"
@@ -74,7 +73,7 @@ std::string Session::model_bytes() const {
   const graph::Graph& g = impl_->saved_form ? *impl_->saved_form : *impl_->graph;
   bool complete = true;
   for (graph::ValueId v = 0; v < g.value_limit(); ++v) complete = complete && !ValueAccess::is_empty(g.constant(v));
-  if (complete) return onnx::write_model(g, {.ops = ops::builtin_ops()});
+  if (complete) return onnx::write_model(g, {.ops = *impl_->op_set});
   if (impl_->path.empty())
     fail(ErrorCode::kFail,
          "the session gave weights back after packing and its model came as bytes: create it with tenon.keep_weights = "

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "ep/registry.h"
-#include "ops/op.h"
+#include "ops/custom_op.h"
 #include "session/config_keys.h"
 #include "session/effective_options.h"
 #include "session/env.h"
@@ -25,7 +25,8 @@ Session::Impl::Impl(const SessionOptions& given)
       log(options.logid.empty() ? "session" : options.logid,
           options.log_severity_level < 0 ? session::default_severity()
                                          : static_cast<Severity>(options.log_severity_level),
-          sink(options.log_sink)) {
+          sink(options.log_sink)),
+      op_set(ops::op_set_with(options.custom_ops)) {
   session::check_config(options.config, session::session_keys(), "session", log);
   specs = session::effective_providers(options, log);
   for (const ProviderSpec& p : specs) {
@@ -67,7 +68,7 @@ void Session::Impl::read_wishes() {
 }
 
 onnx::LoadOptions Session::Impl::load_options() {
-  onnx::LoadOptions o{.ops = ops::builtin_ops()};
+  onnx::LoadOptions o{.ops = *op_set};
   o.weights = session::config_text(options.config, "tenon.weights", "mapped") == "read" ? onnx::Weights::kRead
                                                                                         : onnx::Weights::kMapped;
   o.external_dir = session::config_text(options.config, "session.model_external_initializers_file_folder_path");

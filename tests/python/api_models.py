@@ -39,3 +39,13 @@ def overridable():
     m = h.make_model(g, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(m)
     return m.SerializeToString()
+
+
+def python_op(function):
+    """A session of one node, a float[4] operator that calls `function`."""
+    import tenon
+
+    options = tenon.SessionOptions()
+    options.add_custom_op(tenon.CustomOp(function, "py", "Op", deterministic=False))
+    return tenon.InferenceSession(model("g (float[4] x) => (float[4] y) { y = py.Op(x) }",
+                                        '<ir_version: 8, opset_import: ["" : 17, "py" : 1]>', check=False), options)

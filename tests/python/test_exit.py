@@ -11,7 +11,7 @@ import tenon
 HEAD = """
     import os, sys, threading, time, warnings
     import numpy as np, tenon
-    from api_models import ADD, ENDLESS, TWO
+    from api_models import ADD, ENDLESS, TWO, python_op
     warnings.simplefilter("ignore")
     x4 = {"x": np.zeros(4, np.float32)}
     endless = lambda **k: tenon.InferenceSession(ENDLESS, **k)
@@ -106,6 +106,20 @@ CASES = {
         kept = tenon.OrtValue.from_dlpack(np.zeros(5, np.float32)).__dlpack__()
         b = s.io_binding()
         b.bind_output("y")
+    """,
+    "a daemon thread is in a Python operator": """
+        s = python_op(lambda x: [time.sleep(0.01) for _ in iter(int, 1)])
+        threading.Thread(target=s.run, args=(None, x4), daemon=True).start()
+        time.sleep(0.2)
+    """,
+    "daemon threads run a Python operator again and again": """
+        s = python_op(lambda x: x + 1)
+        def work():
+            while True:
+                s.run(None, x4)
+        for _ in range(4):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.3)
     """,
     "an exception ends the program": """
         s = endless()

@@ -201,7 +201,8 @@ class OpRun {
                              out_types,
                              constants ? std::span<const Value>(in_) : std::span<const Value>(none),
                              nullptr,
-                             s_.isa};
+                             s_.isa,
+                             &def_};
     const std::unique_ptr<const ops::Kernel> kernel = def_.make(info);
 
     std::vector<ops::TensorRef> slots(in_.size() + node_.outputs.size());

@@ -18,6 +18,7 @@ from ._tenon import (
 )
 from .adapter import AdapterFormat
 from .compiler import ModelCompiler, OrtCompileApiFlags, OrtExternalInitializerInfo
+from .custom_ops import CustomOp, Port, TensorInfo, custom_op
 from .devices import (
     OrtDevice,
     OrtDeviceVendorId,
@@ -56,12 +57,12 @@ package_name = "tenon"
 cuda_version = ""
 
 __all__ = [
-    "AdapterFormat", "ExecutionMode", "ExecutionOrder", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "LoraAdapter",
+    "AdapterFormat", "CustomOp", "ExecutionMode", "ExecutionOrder", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "LoraAdapter",
     "ModelCompiler", "ModelMetadata", "NodeArg", "OrtAllocatorType", "OrtArenaCfg", "OrtCompileApiFlags", "OrtDevice",
     "OrtDeviceMemoryType", "OrtDeviceVendorId", "OrtEpAssignedNode", "OrtEpAssignedSubgraph", "OrtEpDevice",
     "OrtExecutionProviderDevicePolicy", "OrtExternalInitializerInfo", "OrtHardwareDevice", "OrtHardwareDeviceType", "OrtMemType",
-    "OrtMemoryInfo", "OrtMemoryInfoDeviceType", "OrtSparseFormat", "OrtSyncStream", "OrtValue", "RunOptions", "SessionIOBinding",
-    "SessionOptions", "SparseTensor", "capi", "copy_tensors", "create_and_register_allocator", "create_and_register_allocator_v2",
+    "OrtMemoryInfo", "OrtMemoryInfoDeviceType", "OrtSparseFormat", "OrtSyncStream", "OrtValue", "Port", "RunOptions", "SessionIOBinding",
+    "SessionOptions", "SparseTensor", "TensorInfo", "capi", "copy_tensors", "create_and_register_allocator", "create_and_register_allocator_v2", "custom_op",
     "disable_telemetry_events", "enable_telemetry_events", "errors", "get_all_providers", "get_available_providers", "get_build_info",
     "get_device", "get_ep_devices", "get_version_string", "has_collective_ops", "install_as_onnxruntime", "op_table_json", "preload_dlls",
     "print_debug_info", "register_execution_provider_library", "set_default_logger_callback", "set_default_logger_severity",

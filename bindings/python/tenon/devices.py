@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 import platform
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import _tenon
-from .errors import Fail, InvalidArgument, NotImplemented
+from .errors import InvalidArgument, NotImplemented
 from .memory import OrtDeviceMemoryType, OrtMemoryInfo
 
 
@@ -185,19 +186,27 @@ def get_hardware_devices() -> list[OrtHardwareDevice]:
     return [OrtHardwareDevice(OrtHardwareDeviceType.CPU, vendor, number)]
 
 
+_HARDWARE_TYPES = (OrtHardwareDeviceType.CPU, OrtHardwareDeviceType.GPU, OrtHardwareDeviceType.CPU, OrtHardwareDeviceType.NPU)
+
+
 def get_ep_devices() -> list[OrtEpDevice]:
-    """Every provider on every piece of hardware it can use."""
-    return [OrtEpDevice("CPUExecutionProvider", "Tenon", {"version": _tenon.version()}, {}, d) for d in get_hardware_devices()]
+    """Every provider on every piece of hardware it can use, those of registered libraries last."""
+    out = [OrtEpDevice("CPUExecutionProvider", "Tenon", {"version": _tenon.version()}, {}, d) for d in get_hardware_devices()]
+    for name, vendor, version, kind, *device in _tenon.provider_devices():
+        hardware = get_hardware_devices()[0] if kind == 0 else OrtHardwareDevice(_HARDWARE_TYPES[kind], *device)
+        out.append(OrtEpDevice(name, vendor, {"version": version}, {}, hardware))
+    return out
 
 
-def register_execution_provider_library(registration_name: str, library_path: str) -> None:
-    """Raises NotImplemented: this build loads no provider libraries."""
-    raise NotImplemented(f"register_execution_provider_library: '{registration_name}' from {library_path}")
+def register_execution_provider_library(registration_name: str, library_path: str | os.PathLike[str]) -> None:
+    """Loads a library of providers that was built with tenon/provider.h: sessions may then name them, and get_ep_devices() lists them.
+    Raises InvalidArgument for names that are taken, NoSuchFile, and Fail for a file that is no such library or for another version."""
+    _tenon.register_provider_library(registration_name, library_path)
 
 
 def unregister_execution_provider_library(registration_name: str) -> None:
-    """Raises Fail: no library of that name was registered."""
-    raise Fail(f"unregister_execution_provider_library: '{registration_name}' was not registered")
+    """Unloads it. Raises Fail while sessions use its providers, and for a name that was not registered."""
+    _tenon.unregister_provider_library(registration_name)
 
 
 def get_compatibility_info_from_model(path: str, ep_name: str) -> str | None:

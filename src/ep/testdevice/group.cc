@@ -187,7 +187,7 @@ Interpreter::Interpreter(const graph::Graph& group, Isa isa) : graph_(group.clon
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &graph_->type(v));
     kernels_[id] = channels_last(
-        n, in, out, n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, nullptr, isa}));
+        n, in, out, n.def->make({n.op, n.name, n.since_version, n.attrs, in, out, constants, nullptr, isa, n.def}));
   }
 }
 

@@ -172,7 +172,7 @@ std::vector<std::unique_ptr<const Executable>> TestDevice::compile(std::span<con
 
 std::unique_ptr<const Executable> TestDevice::kernel(const graph::Node& node, const ops::NodeInfo& info) {
   bool reads_host = false;
-  for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= on_host(node, false, i);
+  for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= is_on_host(*this, node, false, i);
   auto made = channels_last(node, info.inputs, info.outputs, node.def->make(info));
   return device_kernel(state_, node.name, std::move(made), reads_host);
 }

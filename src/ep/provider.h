@@ -68,6 +68,17 @@ class DataTransfer {
                     const Device& to_device, Stream* stream) = 0;
 };
 
+/// Optional ability of a provider that only simulates a device: time as that device would count it, so that measured
+/// placement can be tested where the cheapest answer is known.
+class SimulatedClock {
+ public:
+  virtual ~SimulatedClock() = default;
+  /// What its kernels and copies have taken so far; grows as they run.
+  virtual int64_t ns() const = 0;
+  /// What a node of this op would take on the default provider in the same simulation; < 0: the time that passes.
+  virtual int64_t default_ns(std::string_view op) const = 0;
+};
+
 /// A backend. Three methods; the rest is optional. Called by one thread while a session is made; executables by any
 /// number of threads.
 class Provider {
@@ -93,6 +104,7 @@ class Provider {
   virtual std::unique_ptr<Stream> make_stream() { return nullptr; }
   /// True when operand (or result) i of a claimed node is read (or written) in host memory.
   virtual bool on_host(const graph::Node& /*node*/, bool /*is_result*/, size_t /*i*/) const { return false; }
+  virtual const SimulatedClock* simulated_clock() const { return nullptr; }
   virtual Layout preferred_layout() const { return Layout::kPlain; }
   /// Around every run of a session; an exception ends the run.
   virtual void run_start() {}

@@ -74,7 +74,8 @@ struct State {
   explicit State(const Options& o)
       : options(o),
         memory(std::make_shared<GuardedMemory>(Device{Device::Type::kNpu, kVendor, o.device_id},
-                                               fmt::format("TestDevice{}", o.device_id))) {}
+                                               fmt::format("TestDevice{}", o.device_id))),
+        clock(o.costs) {}
 
   bool fails(Site site) { return options.fault == site && ++calls == options.fault_at; }
   void fault(Site site, const char* what) {
@@ -84,17 +85,19 @@ struct State {
   Options options;
   std::shared_ptr<GuardedMemory> memory;
   std::atomic<int> calls{0};
+  CostClock clock;
 };
 
 namespace {
 
-/// Runs a task now, or in the stream.
+/// Runs a task that costs `ns` now, or in the stream.
 template <class Task>
-void submit(const std::shared_ptr<State>& state, Stream* stream, Task task) {
-  auto guarded = [state, task = std::move(task)] {
+void submit(const std::shared_ptr<State>& state, Stream* stream, int64_t ns, Task task) {
+  auto guarded = [state, ns, task = std::move(task)] {
     state->fault(Site::kKernel, "a kernel");
     const GuardedMemory::Open open(state->memory.get());
     task();
+    state->clock.ran(ns);
   };
   if (stream)
     static_cast<TestStream*>(stream)->enqueue(std::move(guarded));
@@ -146,46 +149,47 @@ class KeptRun final : public ops::KernelHost {
 
 class DeviceKernel final : public Executable {
  public:
-  DeviceKernel(std::shared_ptr<State> state, std::unique_ptr<const ops::Kernel> kernel, bool reads_host)
-      : state_(std::move(state)), kernel_(std::move(kernel)), reads_host_(reads_host) {}
+  DeviceKernel(std::shared_ptr<State> state, std::unique_ptr<const ops::Kernel> kernel, bool reads_host, int64_t ns)
+      : state_(std::move(state)), kernel_(std::move(kernel)), reads_host_(reads_host), ns_(ns) {}
 
   void run(ops::KernelContext& c) const override {
     if (c.stream && all_placed(c) && !reads_host_) {
       std::vector<Kept> in = kept_inputs(c), out;
       for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.has_output(j) ? c.output(j) : ops::TensorRef{});
-      submit(state_, c.stream, [state = state_.get(), kernel = kernel_, in = std::move(in), out = std::move(out)] {
+      submit(state_, c.stream, ns_, [state = state_.get(), kernel = kernel_, in = std::move(in), out = std::move(out)] {
         KeptRun(in, out, *state->memory).run(*kernel);
       });
       return;
     }
     if (c.stream) c.stream->synchronize();
-    submit(state_, nullptr, [&] { kernel_->run(c); });
+    submit(state_, nullptr, ns_, [&] { kernel_->run(c); });
   }
 
  private:
   std::shared_ptr<State> state_;
   std::shared_ptr<const ops::Kernel> kernel_;
   bool reads_host_;
+  int64_t ns_;  ///< in the simulation
 };
 
 class DeviceGroup final : public Executable {
  public:
   DeviceGroup(std::shared_ptr<State> state, const graph::Graph& body, Isa isa)
-      : state_(std::move(state)), group_(std::make_shared<Interpreter>(body, isa)) {}
+      : state_(std::move(state)), group_(std::make_shared<Interpreter>(body, isa)), ns_(state_->clock.of(body)) {}
 
   void run(ops::KernelContext& c) const override {
     std::vector<Kept> in = kept_inputs(c);
     if (c.stream && all_placed(c)) {
       std::vector<Kept> out;
       for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.output(j));
-      submit(state_, c.stream, [state = state_.get(), group = group_, in = std::move(in), out = std::move(out)] {
+      submit(state_, c.stream, ns_, [state = state_.get(), group = group_, in = std::move(in), out = std::move(out)] {
         start(
             *group, in, [&](size_t j, DType, std::span<const int64_t>) { return out[j].get(); }, *state);
       });
       return;
     }
     if (c.stream) c.stream->synchronize();
-    submit(state_, nullptr, [&] {
+    submit(state_, nullptr, ns_, [&] {
       start(
           *group_, in, [&](size_t j, DType t, std::span<const int64_t> dims) { return c.output(j, t, dims); }, *state_);
     });
@@ -200,6 +204,7 @@ class DeviceGroup final : public Executable {
   }
   std::shared_ptr<State> state_;
   std::shared_ptr<const Interpreter> group_;
+  int64_t ns_;
 };
 
 }  // namespace
@@ -219,6 +224,7 @@ class TestDevice::Transfer final : public DataTransfer {
             Stream* stream) override {
     state_->fault(Site::kCopy, "a copy");
     const size_t bytes = from.bytes();
+    state_->clock.copied(bytes);
     if (from_device == Device{} && stream) {  // the source may change as soon as this returns
       std::vector<char> staged(bytes);
       if (bytes) std::memcpy(staged.data(), from.data, bytes);
@@ -280,7 +286,7 @@ std::vector<std::unique_ptr<const Executable>> TestDevice::compile(std::span<con
 std::unique_ptr<const Executable> TestDevice::kernel(const graph::Node& node, const ops::NodeInfo& info) {
   bool reads_host = false;
   for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= on_host(node, false, i);
-  return std::make_unique<DeviceKernel>(state_, node.def->make(info), reads_host);
+  return std::make_unique<DeviceKernel>(state_, node.def->make(info), reads_host, state_->clock.of(node));
 }
 
 Device TestDevice::device() const { return state_->memory->device(); }
@@ -306,6 +312,10 @@ bool TestDevice::on_host(const graph::Node& node, bool is_result, size_t i) cons
   for (const Shapes& s : kShapes)
     if (s.op == node.op) return i >= s.first && i <= s.last;
   return false;
+}
+
+const SimulatedClock* TestDevice::simulated_clock() const {
+  return options_.costs.simulated ? &state_->clock : nullptr;
 }
 
 void TestDevice::run_start() { state_->fault(Site::kRunStart, "run_start"); }

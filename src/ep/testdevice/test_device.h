@@ -28,6 +28,7 @@ class TestDevice final : public Provider {
   bool has_streams() const override { return options_.async; }
   std::unique_ptr<Stream> make_stream() override;
   bool on_host(const graph::Node& node, bool is_result, size_t i) const override;
+  const SimulatedClock* simulated_clock() const override;
   void run_start() override;
 
  private:

@@ -14,7 +14,8 @@ namespace {
 
 constexpr Device kHost;
 constexpr CostTable::Route kEstimate{10'000, 0.1, true};
-constexpr int64_t kSizes[] = {64, 16 << 10, 512 << 10, 4 << 20};
+constexpr int64_t kSizes[] = {64, 8 << 10, 128 << 10, 2 << 20};
+constexpr size_t kLargest = 2 << 20;
 
 /// Memory for one end of a copy.
 class Block {
@@ -43,23 +44,14 @@ class Block {
   void* data_ = nullptr;
 };
 
-CostTable::Route measure(const ep::Placed& p, const Device& from, const Device& to, const std::string& performer,
-                         ep::DataTransfer& transfer) {
-  const ep::Provider* provider = p.find(performer);
-  const Block source(p, from, kSizes[3]), target(p, to, kSizes[3]);
-  if (from != kHost) {  // what is copied has been written before
-    const Block start(p, kHost, kSizes[3]);
-    const auto [key, upload] = copy_performer(p, kHost, from);
-    const int64_t n = kSizes[3];
-    const ops::TensorRef a{start.data(), &n, 1, DType::kUint8, n}, b{source.data(), &n, 1, DType::kUint8, n};
-    if (upload) upload->copy(a, kHost, b, from, nullptr);
-  }
+CostTable::Route measure(const Block& source, const Device& from, const Block& target, const Device& to,
+                         const ep::Provider* provider, ep::DataTransfer& transfer) {
   // Least squares with the relative error: small copies count as much as large ones.
   double s = 0, sx = 0, sxx = 0, sy = 0, sxy = 0;
   for (int64_t n : kSizes) {
     const ops::TensorRef a{source.data(), &n, 1, DType::kUint8, n}, b{target.data(), &n, 1, DType::kUint8, n};
     int64_t best = INT64_MAX;
-    for (int round = 0; round < 4; ++round) {
+    for (int round = 0; round < (provider && provider->simulated_clock() ? 1 : 4); ++round) {
       const Stopwatch watch(provider);
       transfer.copy(a, from, b, to, nullptr);
       best = std::min(best, watch.ns());
@@ -88,18 +80,25 @@ std::vector<Device> memories_of(const ep::Placed& p) {
 }
 
 MeasuredRoutes measure_copies(const ep::Placed& p, const std::vector<Device>& memories) {
+  using measure_copies_impl::Block;
   MeasuredRoutes out;
-  for (const Device& from : memories) {
-    for (const Device& to : memories) {
+  std::vector<std::unique_ptr<Block>> sources(memories.size()), targets(memories.size());
+  const auto block = [&](std::vector<std::unique_ptr<Block>>& blocks, size_t m) -> const Block& {
+    if (!blocks[m]) blocks[m] = std::make_unique<Block>(p, memories[m], measure_copies_impl::kLargest);
+    return *blocks[m];
+  };
+  for (size_t a = 0; a < memories.size(); ++a) {
+    for (size_t b = 0; b < memories.size(); ++b) {
       out.routes.emplace_back();
-      if (from == to) continue;
-      const auto [key, transfer] = copy_performer(p, from, to);
+      if (a == b) continue;
+      const auto [key, transfer] = copy_performer(p, memories[a], memories[b]);
       if (!transfer) {
         out.routes.back().direct = false;
         continue;
       }
       try {
-        out.routes.back() = measure_copies_impl::measure(p, from, to, key, *transfer);
+        out.routes.back() = measure_copies_impl::measure(block(sources, a), memories[a], block(targets, b), memories[b],
+                                                         p.find(key), *transfer);
       } catch (const std::exception& e) {
         out.routes.back() = measure_copies_impl::kEstimate;
         out.notes.push_back(fmt::format("a copy by {} could not be measured: {}", key, e.what()));

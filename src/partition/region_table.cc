@@ -130,21 +130,20 @@ int64_t solve_regions(const graph::Graph& g, const ep::Placed& p, const Measurem
   return ns;
 }
 
-int64_t predict_only(const graph::Graph& g, const ep::Placed& p, const Measurements& m, const Decision& d,
-                     uint32_t provider) {
+int64_t predict(const graph::Graph& g, const ep::Placed& p, const Measurements& m, const Decision& d,
+                const std::function<uint32_t(graph::NodeId)>& where) {
   int64_t ns = 0;
   region_table_impl::each_region(g, [&](graph::RegionId r) {
     const RegionTable t = region_table(g, r, p, d, m);
     std::vector<uint32_t> choice;
-    for (const CostTable::Node& n : t.table.nodes) {
-      const auto find = [&](uint32_t k) { return std::ranges::find(n.ways, k, &CostTable::Way::provider); };
-      auto it = find(provider);
-      if (it == n.ways.end()) it = find(static_cast<uint32_t>(p.providers.size() - 1));
-      if (it == n.ways.end()) {
+    for (size_t i = 0; i < t.nodes.size(); ++i) {
+      const auto& ways = t.table.nodes[i].ways;
+      const auto it = std::ranges::find(ways, where(t.nodes[i]), &CostTable::Way::provider);
+      if (it == ways.end()) {
         ns = -1;
         return;
       }
-      choice.push_back(static_cast<uint32_t>(it - n.ways.begin()));
+      choice.push_back(static_cast<uint32_t>(it - ways.begin()));
     }
     if (ns >= 0) ns += t.table.total_ns(choice);
   });

@@ -24,9 +24,8 @@ RegionTable region_table(const graph::Graph& g, graph::RegionId r, const ep::Pla
 /// Solves every region: sets Node::provider and Node::copies_ns, Decision::exact, and gives the cost of the whole
 /// graph.
 int64_t solve_regions(const graph::Graph& g, const ep::Placed& p, const Measurements& m, Decision& d);
-/// Cost of the graph when each node runs on `provider` where that takes it, on the default provider otherwise; < 0
-/// when a node runs on neither.
-int64_t predict_only(const graph::Graph& g, const ep::Placed& p, const Measurements& m, const Decision& d,
-                     uint32_t provider);
+/// Cost of the graph when node n runs on provider `where(n)`; < 0 when one of them does not take its node.
+int64_t predict(const graph::Graph& g, const ep::Placed& p, const Measurements& m, const Decision& d,
+                const std::function<uint32_t(graph::NodeId)>& where);
 
 }  // namespace tenon::partition

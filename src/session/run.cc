@@ -8,6 +8,7 @@
 #include "session/config_keys.h"
 #include "session/impl.h"
 #include "session/observe.h"
+#include "session/provider_calls.h"
 #include "session/signature.h"
 
 namespace tenon {
@@ -18,22 +19,6 @@ bool overlap(const Value& a, const Value& b) {
   const auto *p = static_cast<const char*>(a.data()), *q = static_cast<const char*>(b.data());
   return p < q + b.bytes() && q < p + a.bytes();
 }
-
-/// run_start and run_end of the providers around a run.
-class ProviderCalls {
- public:
-  explicit ProviderCalls(const std::vector<std::unique_ptr<ep::Provider>>& providers) : providers_(providers) {
-    for (const auto& p : providers_) p->run_start();
-  }
-  ~ProviderCalls() {
-    for (const auto& p : providers_) p->run_end();
-  }
-  ProviderCalls(const ProviderCalls&) = delete;
-  ProviderCalls& operator=(const ProviderCalls&) = delete;
-
- private:
-  const std::vector<std::unique_ptr<ep::Provider>>& providers_;
-};
 
 }  // namespace
 
@@ -146,7 +131,7 @@ void Session::Impl::execute(exec::Frame& f, const RunOptions& o) const {
     context.lanes_always = lanes_always;
     if (options.intra_op_num_threads == 1) context.par.pool = nullptr;
   }
-  const ProviderCalls calls(providers);
+  const session::ProviderCalls calls(providers);
   if (profiler) {
     session::ProfileRun observer(*profiler, session::thread_observer());
     context.observer = &observer;

@@ -2,8 +2,10 @@
 #include "session/example_feeds.h"
 
 #include <charconv>
+#include <cstring>
 #include <set>
 
+#include "base/dtype.h"
 #include "base/error.h"
 #include "session/random_values.h"
 
@@ -27,7 +29,7 @@ std::map<std::string, int64_t> parse_dims(const std::string& text) {
   return sizes;
 }
 
-std::vector<Value> example_feeds(const graph::Graph& g, const std::map<std::string, int64_t>& sizes) {
+std::vector<Value> example_feeds(const graph::Graph& g, const std::map<std::string, int64_t>& sizes, bool zeros) {
   std::set<std::string> names;
   for (graph::ValueId v : g.region().args)
     for (int64_t d : g.type(v).dims)
@@ -58,6 +60,7 @@ std::vector<Value> example_feeds(const graph::Graph& g, const std::map<std::stri
         d = it == sizes.end() ? 1 : it->second;
       }
       feeds.push_back(random.tensor(t.elem, dims, info.name));
+      if (zeros && is_int(t.elem)) std::memset(feeds.back().mutable_data(), 0, feeds.back().bytes());
     }
   }
   return feeds;

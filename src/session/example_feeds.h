@@ -12,8 +12,10 @@ namespace tenon::session {
 std::map<std::string, int64_t> parse_dims(const std::string& text);
 
 /// One value per argument of the main region, the same for the same graph: defaults where there are some, empty
-/// optionals, else RandomValues. A dim that is a name has its size in `sizes`, or 1. Throws kInvalidArgument for a name
-/// that no input has, kNotImplemented for inputs that no value can be made up for (sequences, maps, unknown ranks).
-std::vector<Value> example_feeds(const graph::Graph& g, const std::map<std::string, int64_t>& sizes);
+/// optionals, else RandomValues, with zeros for integers when `zeros`. A dim that is a name has its size in `sizes`,
+/// or 1. Throws kInvalidArgument for a name that no input has, kNotImplemented for inputs that no value can be made up
+/// for (sequences, maps, unknown ranks).
+std::vector<Value> example_feeds(const graph::Graph& g, const std::map<std::string, int64_t>& sizes,
+                                 bool zeros = false);
 
 }  // namespace tenon::session

@@ -112,7 +112,7 @@ Solution solve(const CostTable& t, size_t max_states) {
   if (auto cut = cheapest_over_two_memories(t)) {
     s.choice = std::move(*cut);
   } else {
-    constexpr size_t kTrail = 1'000'000, kMost = 4096, kLeast = 64;  // entries of 8 bytes
+    constexpr size_t kTrail = 1'000'000, kMost = 4096, kLeast = 16;  // entries of 8 bytes
     if (!max_states) max_states = std::clamp(kTrail / std::max<size_t>(t.nodes.size(), 1), kLeast, kMost);
     FrontierResult walk = cheapest_by_frontier(t, max_states);
     s.choice = std::move(walk.choice);

@@ -5,16 +5,15 @@
 #include <memory>
 
 #include "partition/decision.h"
-#include "session/candidate.h"
+#include "session/measurement.h"
 #include "tenon/session.h"
 
 namespace tenon::session {
 
 struct PlacementOptions {
   bool measured = false;
-  std::map<std::string, int64_t> dims;  ///< tenon.placement_dims
-  int64_t budget_ms = 5000;             ///< tenon.placement_budget_ms
-  std::filesystem::path cache_dir;      ///< tenon.cache_dir
+  MeasurementOptions measurement;
+  std::filesystem::path cache_dir;  ///< tenon.cache_dir
   /// Throws kInvalidArgument naming the key and what is expected.
   static PlacementOptions parse(const std::map<std::string, std::string>& config);
 };

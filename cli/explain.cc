@@ -70,9 +70,19 @@ std::vector<std::string> nodes_of(const std::map<std::string, Count>& ops) {
   return out;
 }
 
+void print_measured(const LoadReport::Placement::Measured& m) {
+  fmt::print("  {} ({})\n", m.chosen, m.source);
+  for (const auto& c : m.candidates) fmt::print("    {}: {}\n", c.name, candidate_text(c));
+  for (const auto& l : m.links)
+    fmt::print("    copy {} -> {}: {} + {:.3f} ns per byte\n", l.from, l.to, milliseconds(l.latency_us / 1e3),
+               l.ns_per_byte);
+  for (const std::string& note : m.notes) fmt::print("    {}\n", note);
+}
+
 void print_placement(const Explanation& e, bool all) {
   const LoadReport::Placement& p = e.placement;
   fmt::print("\nplacement{}{}\n", p.summary.empty() ? "" : ": ", p.summary);
+  if (p.measured) print_measured(*p.measured);
   for (const auto& provider : p.providers) {
     fmt::print("  {}: {} nodes\n", provider.key, provider.nodes);
     const auto groups = e.placed.find(provider.key);
@@ -82,6 +92,8 @@ void print_placement(const Explanation& e, bool all) {
       if (all) fmt::print("      {}\n", names(nodes_of(ops), true));
     }
   }
+  if (all && p.measured)
+    for (const auto& n : p.nodes) fmt::print("  {} on {}: {}\n", n.name, n.provider, n.why);
   if (!e.refused.empty()) fmt::print("\nrefusals\n");
   for (const auto& [who, ops] : e.refused) {
     const auto nodes = nodes_of(ops);
@@ -155,6 +167,12 @@ std::string ops_text(const std::map<std::string, Count>& ops) {
 
 std::string copy_bytes_text(const LoadReport::Placement::Copy& c) {
   return c.bytes < 0 ? "size of a run" : bytes_text(static_cast<double>(c.bytes));
+}
+
+std::string candidate_text(const LoadReport::Placement::Measured::Candidate& c) {
+  std::string out = c.us < 0 ? "no time" : milliseconds(c.us / 1e3);
+  if (c.predicted_us >= 0) out += fmt::format(", by its nodes and copies {}", milliseconds(c.predicted_us / 1e3));
+  return c.note.empty() ? out : out + ": " + c.note;
 }
 
 void add_explain(CLI::App& app, int& status) {

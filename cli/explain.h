@@ -31,6 +31,8 @@ struct Explanation {
 std::string explain_html(const Explanation& e);
 /// "Conv 3, Relu 2".
 std::string ops_text(const std::map<std::string, Count>& ops);
+/// "0.80 ms, by its nodes and copies 0.75 ms".
+std::string candidate_text(const LoadReport::Placement::Measured::Candidate& c);
 std::string copy_bytes_text(const LoadReport::Placement::Copy& c);
 
 }  // namespace tenon::cli

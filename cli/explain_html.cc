@@ -87,6 +87,14 @@ std::string explain_html(const Explanation& e) {
   out += "<h2>Placement</h2>";
   if (!p.summary.empty()) out += "<p>" + escaped(p.summary) + "</p>";
   out += bar(p);
+  if (p.measured) {
+    std::string tried;
+    for (const auto& c : p.measured->candidates)
+      tried += fmt::format("<tr><td>{}</td><td>{}</td></tr>", escaped(c.name), escaped(candidate_text(c)));
+    out += fmt::format("<p>Measured ({}); used: {}.</p>", escaped(p.measured->source), escaped(p.measured->chosen));
+    out += table({"candidate", "a run"}, tried);
+    for (const std::string& note : p.measured->notes) out += "<p>" + escaped(note) + "</p>";
+  }
   std::string rows;
   for (const auto& [provider, groups] : e.placed) {
     for (const auto& [group, ops] : groups) {

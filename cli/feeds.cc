@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <random>
 #include <set>
 
 #include "base/dtype.h"
 #include "command.h"
 #include "files.h"
 #include "onnx/value_file.h"
+#include "session/random_values.h"
 #include "tenon/provider.h"
 
 namespace tenon::cli {
@@ -89,52 +89,6 @@ std::map<std::string, Value> read_inputs(const Session& s, const std::vector<std
   }
   return feeds;
 }
-
-class Random {
- public:
-  explicit Random(uint64_t seed) : engine_(seed) {}
-
-  // Floats in [0, 1); bytes over their whole range; wider integers 0 or 1, which are indices, lengths and masks of
-  // every model; strings of one letter.
-  Value tensor(const NodeArg& a, const Dimensions& dims) {
-    Value v = Value::tensor(a.dtype, dims);
-    switch (a.dtype) {
-      case DType::kString:
-        for (std::string& s : v.as_mutable<std::string>()) s = static_cast<char>('a' + engine_() % 26);
-        break;
-      case DType::kBool:
-        for (bool& b : v.as_mutable<bool>()) b = engine_() & 1;
-        break;
-      case DType::kFloat16:
-        for (Half& h : v.as_mutable<Half>()) h = to_half(uniform());
-        break;
-      case DType::kBFloat16:
-        for (BFloat16& b : v.as_mutable<BFloat16>()) b = to_bfloat16(uniform());
-        break;
-      default:
-        if (!is_int(a.dtype) && !is_float(a.dtype))
-          fail(ErrorCode::kNotImplemented, "input '{}': no random values of type {}; give it with --input", a.name,
-               a.type);
-        visit<NumericTypes>(a.dtype, [&]<class T>() {
-          for (T& x : v.as_mutable<T>()) x = number<T>();
-        });
-    }
-    return v;
-  }
-
- private:
-  float uniform() { return static_cast<float>(engine_() >> 40) * 0x1p-24f; }
-  template <class T>
-  T number() {
-    if constexpr (std::is_floating_point_v<T>)
-      return static_cast<T>(uniform());
-    else if constexpr (sizeof(T) == 1)
-      return static_cast<T>(engine_());
-    else
-      return static_cast<T>(engine_() & 1);
-  }
-  std::mt19937_64 engine_;
-};
 
 Dimensions concrete(const NodeArg& a, const std::map<std::string, int64_t>& sizes) {
   if (!a.shape) throw UsageError(fmt::format("input '{0}' has no declared rank: give --shape {0}=...", a.name));
@@ -260,7 +214,8 @@ std::map<std::string, Value> make_feeds(const Session& session, const FeedOption
     if (feeds.contains(name)) throw UsageError(fmt::format("--shape: input '{}' has its value from a file", name));
     shapes[name] = parse_shape(shape, "--shape " + name);
   }
-  Random random(o.seed);
+  session::RandomValues random(o.seed);
+  const auto tensor = [&](const NodeArg& a, const Dimensions& dims) { return random.tensor(a.dtype, dims, a.name); };
   for (const NodeArg& a : session.inputs()) {
     if (feeds.contains(a.name)) continue;
     if (a.kind == ValueKind::kOptional) {
@@ -270,10 +225,10 @@ std::map<std::string, Value> make_feeds(const Session& session, const FeedOption
     if (a.kind != ValueKind::kTensor)
       throw UsageError(fmt::format("input '{}' is a {}: give it with --input {}=FILE.pb", a.name, a.type, a.name));
     const auto it = shapes.find(a.name);
-    feeds[a.name] = random.tensor(a, it == shapes.end() ? concrete(a, sizes) : it->second);
+    feeds[a.name] = tensor(a, it == shapes.end() ? concrete(a, sizes) : it->second);
   }
   for (const auto& [name, shape] : shapes)  // defaults of the model are overridden only when asked
-    if (!feeds.contains(name)) feeds[name] = random.tensor(input(session, name, "--shape"), shape);
+    if (!feeds.contains(name)) feeds[name] = tensor(input(session, name, "--shape"), shape);
   return feeds;
 }
 

@@ -154,6 +154,35 @@ struct LoadReport {
     std::vector<Refusal> refusals;  ///< of nodes of the final graph
     std::vector<Copy> copies;
     int64_t uploaded_bytes = 0;  ///< of constants, once, at load
+
+    /// What tenon.placement=measured found. Times in us; < 0: none. Nodes are those of the graph before levels 2 and 3.
+    struct Measured {
+      std::string source, chosen;  ///< "measured" or the cache it came from; name of the candidate that is used
+      struct Candidate {
+        std::string name;
+        double us, predicted_us;  ///< of a whole run; by the costs of nodes and copies
+        std::string note;         ///< why it did not run
+      };
+      struct Link {
+        std::string from, to;
+        double latency_us, ns_per_byte;
+      };
+      struct Cost {
+        std::string provider;
+        double us;
+        bool estimated;
+      };
+      struct Node {
+        std::string name, op, cut;  ///< provider in the cheapest cut
+        double copies_us;           ///< of its operands and results, there
+        std::vector<Cost> costs;    ///< of the providers that take it
+      };
+      std::vector<Candidate> candidates;
+      std::vector<Link> links;
+      std::vector<Node> nodes;
+      std::vector<std::string> notes;
+    };
+    std::optional<Measured> measured;
   };
   /// Made anew by every call; the work is done here and not at load.
   TENON_API Placement placement() const;

@@ -90,4 +90,15 @@ class Tracing {
   virtual std::vector<TraceEvent> take() = 0;  ///< those that ended since the last call; by any thread
 };
 
+/// The clock of a provider that only simulates a device: time as that device would count it, so that measured
+/// placement can be tested where the cheapest answer is known.
+class SimulatedClock {
+ public:
+  virtual ~SimulatedClock() = default;
+  /// What its kernels and copies have taken so far; grows as they run.
+  virtual int64_t ns() const = 0;
+  /// What a node of this op would take on the default provider in the same simulation; < 0: the time that passes.
+  virtual int64_t default_ns(std::string_view op) const = 0;
+};
+
 }  // namespace tenon::ep

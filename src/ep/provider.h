@@ -73,6 +73,7 @@ class Provider {
   virtual CompiledContext* context() { return nullptr; }
   virtual DynamicOptions* dynamic_options() { return nullptr; }
   virtual Tracing* tracing() { return nullptr; }
+  virtual SimulatedClock* simulated_clock() { return nullptr; }
 };
 
 /// True when operand (or result) i of node `n`, which `p` runs, is in host memory: the provider or the op's row says

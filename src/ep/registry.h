@@ -10,7 +10,8 @@
 
 namespace tenon::ep {
 
-/// A provider of this build or of a registered library, or null when there is none of that name. Throws kInvalidArgument for wrong options.
+/// A provider of this build or of a registered library, or null when there is none of that name. Throws
+/// kInvalidArgument for wrong options.
 std::unique_ptr<Provider> make_provider(std::string_view name, const std::map<std::string, std::string>& options);
 
 /// Names of the providers of this build, highest priority first; the CPU's is last.

@@ -12,6 +12,7 @@ struct StepView {
   const plan::Plan& plan;
   uint32_t step;
   std::span<const ops::TensorRef> slots;
+  Stream* stream = nullptr;  ///< where the step's work goes; null: it is done when the step returns
 };
 
 class Observer {

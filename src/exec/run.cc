@@ -204,7 +204,8 @@ void Frame::run_steps(uint32_t begin, uint32_t end) {
     if (cancel) cancel->check();
     const plan::Step& step = plan_.steps[i];
     if (context_.observer) {
-      const StepView view{plan_, i, refs_};
+      Stream* stream = step.stream == plan::kNoStream ? nullptr : context_.device->streams[step.stream].get();
+      const StepView view{plan_, i, refs_, stream};
       context_.observer->before(view);
       run_step(step);
       context_.observer->after(view);

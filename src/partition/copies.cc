@@ -89,7 +89,7 @@ class CopyInsertion {
     const auto key = std::tuple(v, order(to));
     if (const auto it = copies_.find(key); it != copies_.end()) return it->second;
     const Device from = g_.type(v).device;
-    const auto [key_of_provider, transfer] = performer(from, to);
+    const auto [key_of_provider, transfer] = copy_performer(p_, from, to);
     if (!transfer) {
       if (from == kHost || to == kHost)
         fail(ErrorCode::kEpFail, "no provider can copy \"{}\" from {} to {}", g_.value(v).name, name_of(from),
@@ -117,17 +117,6 @@ class CopyInsertion {
     return copies_[key] = copy;
   }
 
-  /// Who copies: the destination's provider, else the source's.
-  std::pair<std::string, ep::DataTransfer*> performer(const Device& from, const Device& to) const {
-    for (const Device& d : {to, from}) {
-      if (d == kHost) continue;
-      for (const ep::Instance& i : p_.providers)
-        if (i.provider->device() == d)
-          if (ep::DataTransfer* t = i.provider->transfer(); t && t->can_copy(from, to)) return {i.key, t};
-    }
-    return {};
-  }
-
   std::string name_of(const Device& d) const {
     if (d == kHost) return "host";
     for (const ep::Instance& i : p_.providers)
@@ -141,6 +130,16 @@ class CopyInsertion {
 };
 
 }  // namespace
+
+std::pair<std::string, ep::DataTransfer*> copy_performer(const ep::Placed& p, const Device& from, const Device& to) {
+  for (const Device& d : {to, from}) {
+    if (d == kHost) continue;
+    for (const ep::Instance& i : p.providers)
+      if (i.provider->device() == d)
+        if (ep::DataTransfer* t = i.provider->transfer(); t && t->can_copy(from, to)) return {i.key, t};
+  }
+  return {};
+}
 
 Device operand_device(const Graph& g, const ep::Placed& p, NodeId id, size_t i) {
   const graph::Node& n = g.node(id);

@@ -9,6 +9,9 @@ namespace tenon::partition {
 /// regions end on the host.
 void insert_copies(graph::Graph& g, Placement& p);
 
+/// Key and transfer of the provider that copies: the destination's, else the source's; null when neither can.
+std::pair<std::string, ep::DataTransfer*> copy_performer(const ep::Placed& p, const Device& from, const Device& to);
+
 /// The memory in which node n reads operand i.
 Device operand_device(const graph::Graph& g, const ep::Placed& p, graph::NodeId n, size_t i);
 

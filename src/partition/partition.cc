@@ -101,9 +101,14 @@ class Assignment {
 
   bool may_have(NodeId n, size_t k) {
     if (p_.barred.contains({n, k})) return false;
-    if (wishes_.pinned.empty()) return true;
     const auto pin = wishes_.pinned.find(g_.node(n).name);
-    if (pin == wishes_.pinned.end() || pin->second == p_.providers[k].key) return true;
+    if (pin == wishes_.pinned.end()) {
+      std::string why = wishes_.veto && k + 1 < p_.providers.size() ? wishes_.veto(n, k) : std::string();
+      if (why.empty()) return true;
+      p_.refused[{n, k}] = std::move(why);
+      return false;
+    }
+    if (pin->second == p_.providers[k].key) return true;
     p_.refused[{n, k}] = fmt::format("the session's options give it to {}", pin->second);
     return false;
   }

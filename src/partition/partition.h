@@ -1,5 +1,6 @@
 // Partitioning: who runs what. assign gives nodes to providers; lower makes groups and copies of it.
 #pragma once
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -16,6 +17,9 @@ namespace tenon::partition {
 struct Wishes {
   std::map<std::string, std::string> pinned;  ///< node name → key of the only provider that may take it
   bool cpu_fallback = true;                   ///< false: an error when a node is left to the default provider
+  /// Why provider k shall not have node n, "" when it may; not asked about the default provider and pinned nodes.
+  /// How measured placement says what it wants.
+  std::function<std::string(graph::NodeId n, size_t k)> veto = {};
 };
 
 /// A value that crosses from one memory to another in every run.

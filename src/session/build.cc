@@ -42,6 +42,7 @@ void Session::Impl::build(std::unique_ptr<graph::Graph> g) {
   apply_overrides(*g);
   report.nodes_loaded = g->live_nodes();
   read_signature(*g);
+  make_pool();
   optimize(*g);
   stage("optimize", begin);
   check_load_cancel();
@@ -77,10 +78,9 @@ void Session::Impl::build(std::unique_ptr<graph::Graph> g) {
                                                                 : 1});
   memory.charge_constants(*plan);
   report.memory = session::planned_memory(*plan);
-  report.make_placement = session::placement_facts(graph, placement, wishes, *plan);
+  report.make_placement = session::placement_facts(graph, placement, wishes, *plan, decision);
   program = std::make_unique<exec::Program>(*plan, options.enable_mem_pattern);
   frames = std::make_unique<exec::FramePool>(*program, memory.allocator(), options.enable_cpu_mem_arena);
-  make_pool();
   for (size_t i = 0; i < outputs.size(); ++i) fetch_index[outputs[i].name] = i;
   stage("plan", begin);
 }
@@ -126,12 +126,21 @@ void Session::Impl::optimize(graph::Graph& g) {
   o.verify = session::config_bool(options.config, "tenon.verify", false);
   o.log = &log;
   o.own_provider = placement.providers.back().key;
-  passes::PassManager manager(
-      g, o, [cap = o.fold_bytes](const graph::Graph& gr, graph::NodeId n) { return exec::fold(gr, n, cap); });
+  const passes::Evaluate evaluate = [cap = o.fold_bytes](const graph::Graph& gr, graph::NodeId n) {
+    return exec::fold(gr, n, cap);
+  };
+  passes::PassManager manager(g, o, evaluate);
   manager.run(passes::Level::kNone, std::min(o.level, passes::Level::kBasic));
   partition::assign(g, placement, wishes);
   if (placement.inlined_calls && o.level >= passes::Level::kBasic)
     manager.run(passes::Level::kNone, passes::Level::kBasic);
+  if (placing.measured) {
+    const auto begin = Profiler::Clock::now();
+    decision = session::place_measured(
+        g, placement, wishes, placing,
+        {options, specs, providers, o, evaluate, pool.get(), log, [this] { check_load_cancel(); }});
+    stage("measured placement", begin);
+  }
   if (o.level > passes::Level::kBasic) manager.run(passes::Level::kBasic, o.level);
   partition::assign(g, placement, wishes);
   for (const auto& f : manager.report().fired)

@@ -22,6 +22,10 @@ constexpr ConfigKey kSession[] = {
     {"tenon.stop_after_rewrite", kHonoured, kInt, "apply only the first N rewrites (bisecting)"},
     {"tenon.verify", kHonoured, kBool, "check the graph's invariants after every pass"},
     {"tenon.parallel", kHonoured, kText, "ORT_PARALLEL: measured (default): lanes where they are faster; always"},
+    {"tenon.placement", kHonoured, kText, "priority (default): providers in order; measured: the fastest, by timing"},
+    {"tenon.placement_dims", kHonoured, kText, "NAME:SIZE,...: sizes of named dimensions while timing; 1 without"},
+    {"tenon.placement_budget_ms", kHonoured, kInt, "time after which nothing more is timed; default 5000"},
+    {"tenon.cache_dir", kHonoured, kText, "directory in which measured placements are kept"},
     {"tenon.place_nodes", kHonoured, kText, "NODE=PROVIDER;...: the only provider that may take a node"},
     {"tenon.context_overwrite", kHonoured, kBool, "ep.context_enable may replace a file"},
     // Compiled contexts.

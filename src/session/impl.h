@@ -14,6 +14,7 @@
 #include "onnx/load.h"
 #include "partition/partition.h"
 #include "plan/plan.h"
+#include "session/measured_placement.h"
 #include "session/memory.h"
 #include "session/profiler.h"
 #include "tenon/session.h"
@@ -65,6 +66,8 @@ struct Session::Impl {
   onnx::ExternalData external;
   partition::Placement placement;
   partition::Wishes wishes;
+  session::PlacementOptions placing;
+  std::shared_ptr<const partition::Decision> decision;  ///< of measured placement
   session::SessionMemory memory{options, session::env()};
   std::shared_ptr<const graph::Graph> graph;
   std::unique_ptr<const graph::Graph> saved_form;  ///< before groups and copies, when there may be some

@@ -28,12 +28,15 @@ struct Facts {
   partition::Wishes wishes;
   std::map<std::pair<NodeId, size_t>, std::string> refused;
   std::unordered_map<NodeId, NodeId> group_of;
+  std::shared_ptr<const partition::Decision> decision;
   LoadReport::Placement start;  ///< what needs no node names
 };
 
 std::string why(const Facts& f, NodeId id, size_t provider) {
   if (f.wishes.pinned.contains(f.graph->node(id).name)) return "tenon.place_nodes names it";
   if (f.keys.size() == 1) return "the only provider";
+  if (f.decision)
+    if (std::string reason = partition::reason_of(*f.decision, id, provider); !reason.empty()) return reason;
   if (provider + 1 < f.keys.size()) return "claimed";
   std::string out;
   for (size_t k = 0; k < provider; ++k)
@@ -51,8 +54,29 @@ LoadReport::Placement::Node describe(const Facts& f, NodeId id, const graph::Nod
   return out;
 }
 
+LoadReport::Placement::Measured measured(const partition::Decision& d) {
+  LoadReport::Placement::Measured out;
+  out.source = d.source;
+  out.chosen = d.name_of(d.winner());
+  out.notes = d.notes;
+  if (!d.exact) out.notes.emplace_back("the cut may not be the cheapest: too many values are alive at once");
+  const auto us = [](int64_t ns) { return ns < 0 ? -1.0 : static_cast<double>(ns) / 1e3; };
+  for (const auto& c : d.candidates) out.candidates.push_back({d.name_of(c), us(c.ns), us(c.predicted_ns), c.note});
+  const auto memory = [&](uint32_t k) { return k + 1 == d.providers.size() ? "host" : d.providers[k]; };
+  for (const auto& l : d.links)
+    if (l.direct) out.links.push_back({memory(l.from), memory(l.to), us(l.latency_ns), l.ns_per_byte});
+  for (const auto& [id, n] : d.nodes) {
+    out.nodes.push_back({n.name, n.op, d.providers[n.provider], us(n.copies_ns), {}});
+    for (size_t k = 0; k < n.costs.size(); ++k)
+      if (n.costs[k].ns >= 0)
+        out.nodes.back().costs.push_back({d.providers[k], us(n.costs[k].ns), n.costs[k].estimated});
+  }
+  return out;
+}
+
 LoadReport::Placement format(const Facts& f) {
   LoadReport::Placement out = f.start;
+  if (f.decision) out.measured = measured(*f.decision);
   const graph::Graph& g = *f.graph;
   std::unordered_map<NodeId, std::vector<NodeId>> members;
   for (const auto& [node, group] : f.group_of) members[group].push_back(node);
@@ -129,11 +153,14 @@ int64_t add(const Plan& p, LoadReport::Memory& m, std::unordered_set<const void*
 }  // namespace load_facts
 
 std::function<LoadReport::Placement()> placement_facts(std::shared_ptr<const graph::Graph> g, partition::Placement& p,
-                                                       const partition::Wishes& wishes, const plan::Plan& plan) {
+                                                       const partition::Wishes& wishes, const plan::Plan& plan,
+                                                       std::shared_ptr<const partition::Decision> decision) {
   auto f = std::make_shared<load_facts::Facts>();
   f->graph = std::move(g);
   for (const ep::Instance& i : p.providers) f->keys.push_back(i.key);
   f->wishes = wishes;
+  f->wishes.veto = {};
+  f->decision = std::move(decision);
   f->refused = std::move(p.refused);
   f->group_of = std::move(p.group_of);
   f->start.summary = partition::summary(p);

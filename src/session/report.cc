@@ -75,6 +75,25 @@ LoadReport::Placement LoadReport::placement() const { return make_placement ? ma
 
 namespace {
 
+json measured_json(const LoadReport::Placement::Measured& m) {
+  json j = {{"source", m.source}, {"chosen", m.chosen}, {"notes", m.notes}};
+  for (const char* list : {"candidates", "links", "nodes"}) j[list] = json::array();
+  const auto time = [](double us) { return us < 0 ? json() : json(us); };
+  for (const auto& c : m.candidates)
+    j["candidates"].push_back(
+        {{"name", c.name}, {"us", time(c.us)}, {"predicted_us", time(c.predicted_us)}, {"note", c.note}});
+  for (const auto& l : m.links)
+    j["links"].push_back(
+        {{"from", l.from}, {"to", l.to}, {"latency_us", l.latency_us}, {"ns_per_byte", l.ns_per_byte}});
+  for (const auto& n : m.nodes) {
+    json costs = json::array();
+    for (const auto& c : n.costs) costs.push_back({{"provider", c.provider}, {"us", c.us}, {"estimated", c.estimated}});
+    j["nodes"].push_back(
+        {{"node", n.name}, {"op", n.op}, {"cut", n.cut}, {"copies_us", n.copies_us}, {"costs", costs}});
+  }
+  return j;
+}
+
 json placement_json(const LoadReport::Placement& p) {
   json j = {{"summary", p.summary}, {"uploaded_bytes", p.uploaded_bytes}};
   for (const char* list : {"providers", "nodes", "refusals", "copies"}) j[list] = json::array();
@@ -92,6 +111,7 @@ json placement_json(const LoadReport::Placement& p) {
   for (const auto& c : p.copies)
     j["copies"].push_back(
         {{"value", c.value}, {"from", c.from}, {"to", c.to}, {"bytes", c.bytes < 0 ? json() : json(c.bytes)}});
+  j["measured"] = p.measured ? measured_json(*p.measured) : json();
   return j;
 }
 

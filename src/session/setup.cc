@@ -40,6 +40,7 @@ Session::Impl::Impl(const SessionOptions& given)
     placement.providers.push_back({key, providers.back().get()});
   }
   read_wishes();
+  placing = session::PlacementOptions::parse(options.config);
   const std::string lanes = session::config_text(options.config, "tenon.parallel", "measured");
   if (lanes != "measured" && lanes != "always")
     fail("tenon.parallel: \"{}\" found, expected measured or always", lanes);

@@ -158,7 +158,8 @@ std::unique_ptr<const Executable> Contexts::restore(const graph::Graph& g, graph
   };
   compare(n.inputs, group->graph().region().args, "input");
   compare(n.outputs, group->graph().region().results, "output");
-  return device_group(state_, n.name, std::move(group));
+  const int64_t ns = state_->clock.of(group->graph());
+  return device_group(state_, {n.name, ns}, std::move(group));
 }
 
 }  // namespace tenon::ep::testdevice

@@ -82,49 +82,48 @@ class KeptRun final : public ops::KernelHost {
 
 class DeviceKernel final : public Executable {
  public:
-  DeviceKernel(std::shared_ptr<State> state, std::string name, std::unique_ptr<const ops::Kernel> kernel,
-               bool reads_host)
-      : state_(std::move(state)), name_(std::move(name)), kernel_(std::move(kernel)), reads_host_(reads_host) {}
+  DeviceKernel(std::shared_ptr<State> state, Work work, std::unique_ptr<const ops::Kernel> kernel, bool reads_host)
+      : state_(std::move(state)), work_(std::move(work)), kernel_(std::move(kernel)), reads_host_(reads_host) {}
 
   void run(ops::KernelContext& c) const override {
     if (c.stream && all_placed(c) && !reads_host_) {
       std::vector<Kept> in = kept_inputs(c), out;
       for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.has_output(j) ? c.output(j) : ops::TensorRef{});
-      submit(state_, c.stream, name_,
+      submit(state_, c.stream, work_,
              [state = state_.get(), kernel = kernel_, in = std::move(in), out = std::move(out)] {
                KeptRun(in, out, *state->memory).run(*kernel);
              });
       return;
     }
     if (c.stream) c.stream->synchronize();
-    submit(state_, nullptr, name_, [&] { kernel_->run(c); });
+    submit(state_, nullptr, work_, [&] { kernel_->run(c); });
   }
 
  private:
   std::shared_ptr<State> state_;
-  std::string name_;
+  Work work_;
   std::shared_ptr<const ops::Kernel> kernel_;
   bool reads_host_;
 };
 
 class DeviceGroup final : public Executable {
  public:
-  DeviceGroup(std::shared_ptr<State> state, std::string name, std::shared_ptr<const Interpreter> group)
-      : state_(std::move(state)), name_(std::move(name)), group_(std::move(group)) {}
+  DeviceGroup(std::shared_ptr<State> state, Work work, std::shared_ptr<const Interpreter> group)
+      : state_(std::move(state)), work_(std::move(work)), group_(std::move(group)) {}
 
   void run(ops::KernelContext& c) const override {
     std::vector<Kept> in = kept_inputs(c);
     if (c.stream && all_placed(c)) {
       std::vector<Kept> out;
       for (size_t j = 0; j < c.num_outputs(); ++j) out.emplace_back(c.output(j));
-      submit(state_, c.stream, name_, [state = state_.get(), group = group_, in = std::move(in), out = std::move(out)] {
+      submit(state_, c.stream, work_, [state = state_.get(), group = group_, in = std::move(in), out = std::move(out)] {
         start(
             *group, in, [&](size_t j, DType, std::span<const int64_t>) { return out[j].get(); }, *state);
       });
       return;
     }
     if (c.stream) c.stream->synchronize();
-    submit(state_, nullptr, name_, [&] {
+    submit(state_, nullptr, work_, [&] {
       start(
           *group_, in, [&](size_t j, DType t, std::span<const int64_t> dims) { return c.output(j, t, dims); }, *state_);
     });
@@ -138,20 +137,20 @@ class DeviceGroup final : public Executable {
     group.run(refs, output, *state.memory);
   }
   std::shared_ptr<State> state_;
-  std::string name_;
+  Work work_;
   std::shared_ptr<const Interpreter> group_;
 };
 
 }  // namespace
 
-std::unique_ptr<const Executable> device_kernel(std::shared_ptr<State> state, std::string name,
+std::unique_ptr<const Executable> device_kernel(std::shared_ptr<State> state, Work work,
                                                 std::unique_ptr<const ops::Kernel> kernel, bool reads_host) {
-  return std::make_unique<DeviceKernel>(std::move(state), std::move(name), std::move(kernel), reads_host);
+  return std::make_unique<DeviceKernel>(std::move(state), std::move(work), std::move(kernel), reads_host);
 }
 
-std::unique_ptr<const Executable> device_group(std::shared_ptr<State> state, std::string name,
+std::unique_ptr<const Executable> device_group(std::shared_ptr<State> state, Work work,
                                                std::shared_ptr<const Interpreter> group) {
-  return std::make_unique<DeviceGroup>(std::move(state), std::move(name), std::move(group));
+  return std::make_unique<DeviceGroup>(std::move(state), std::move(work), std::move(group));
 }
 
 }  // namespace tenon::ep::testdevice

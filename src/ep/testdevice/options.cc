@@ -46,6 +46,12 @@ Options Options::parse(const std::map<std::string, std::string>& text) {
       o.peer = option_flag(key, value);
     } else if (key == "host_shapes") {
       o.host_shapes = option_flag(key, value);
+    } else if (key == "costs") {
+      o.costs.ops = CostList::parse(key, value);
+    } else if (key == "host_costs") {
+      o.costs.host_ops = CostList::parse(key, value);
+    } else if (key == "copy_cost") {
+      o.costs.copy = CopyCost::parse(key, value);
     } else if (key == "fault") {
       const size_t colon = std::min(value.find(':'), value.size());
       const auto site = std::ranges::find(kSites, std::string_view(value).substr(0, colon));
@@ -56,6 +62,7 @@ Options Options::parse(const std::map<std::string, std::string>& text) {
       fail("the test device has no option \"{}\"", key);
     }
   }
+  for (const char* key : {"costs", "host_costs", "copy_cost"}) o.costs.simulated |= text.contains(key);
   return o;
 }
 

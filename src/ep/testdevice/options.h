@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "ep/testdevice/costs.h"
+
 namespace tenon::ep::testdevice {
 
 /// Where a fault can be asked for.
@@ -25,6 +27,8 @@ struct Options {
   bool host_shapes = false;             ///< integer operands of shape-like ops are read on the host
   Site fault = Site::kNone;             ///< "kernel:3": the third kernel fails; "kernel" the first
   int fault_at = 1;
+  /// "costs" of its own ops, "host_costs" of the default provider's in the same simulation, "copy_cost" of its copies.
+  Costs costs;
 
   /// Throws kInvalidArgument naming an unknown key or a wrong value.
   static Options parse(const std::map<std::string, std::string>& text);

@@ -11,6 +11,7 @@ State::State(const Options& o)
     : options(o),
       memory(std::make_shared<memory::GuardedMemory>(Device{Device::Type::kNpu, kVendor, o.device_id},
                                                      fmt::format("TestDevice{}", o.device_id))),
+      clock(o.costs),
       delay_us(o.delay_us) {}
 
 void State::fault(Site site, const char* what) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ep/abilities.h"
+#include "ep/testdevice/executables.h"
 #include "ep/testdevice/options.h"
 #include "ep/testdevice/stream.h"
 #include "memory/guarded.h"
@@ -25,6 +26,7 @@ struct State {
 
   Options options;
   std::shared_ptr<memory::GuardedMemory> memory;
+  CostClock clock;
   std::atomic<int> calls{0};
   std::atomic<int> delay_us{0};  ///< before every kernel
   std::atomic<int> streams{0};   ///< made so far
@@ -49,15 +51,16 @@ class TracedTask {
   std::chrono::steady_clock::time_point begin_;
 };
 
-/// Runs a task in the device's memory, now or in the stream.
+/// Runs work in the device's memory, now or in the stream.
 template <class Task>
-void submit(const std::shared_ptr<State>& state, Stream* stream, const std::string& name, Task task) {
-  auto guarded = [state, stream, name, task = std::move(task)] {
-    const TracedTask traced(*state, name, stream);
+void submit(const std::shared_ptr<State>& state, Stream* stream, const Work& work, Task task) {
+  auto guarded = [state, stream, work, task = std::move(task)] {
+    const TracedTask traced(*state, work.name, stream);
     if (const int us = state->delay_us) std::this_thread::sleep_for(std::chrono::microseconds(us));
     state->fault(Site::kKernel, "a kernel");
     const memory::GuardedMemory::Open open(state->memory.get());
     task();
+    state->clock.ran(work.ns);
   };
   if (stream)
     static_cast<TestStream*>(stream)->enqueue(std::move(guarded));

@@ -61,6 +61,7 @@ class TestDevice::Transfer final : public DataTransfer {
             Stream* stream) override {
     state_->fault(Site::kCopy, "a copy");
     const size_t bytes = from.bytes();
+    state_->clock.copied(bytes);
     if (from_device == Device{} && stream) {  // the source may change as soon as this returns
       std::vector<char> staged(bytes);
       if (bytes) std::memcpy(staged.data(), from.data, bytes);
@@ -166,7 +167,8 @@ std::vector<std::unique_ptr<const Executable>> TestDevice::compile(std::span<con
   state_->fault(Site::kCompile, "compile");
   std::vector<std::unique_ptr<const Executable>> out;
   for (const Subgraph& s : groups)
-    out.push_back(device_group(state_, s.name, std::make_shared<Interpreter>(*s.body, context.isa)));
+    out.push_back(
+        device_group(state_, {s.name, state_->clock.of(*s.body)}, std::make_shared<Interpreter>(*s.body, context.isa)));
   return out;
 }
 
@@ -174,7 +176,7 @@ std::unique_ptr<const Executable> TestDevice::kernel(const graph::Node& node, co
   bool reads_host = false;
   for (size_t i = 0; i < node.inputs.size(); ++i) reads_host |= is_on_host(*this, node, false, i);
   auto made = channels_last(node, info.inputs, info.outputs, node.def->make(info));
-  return device_kernel(state_, node.name, std::move(made), reads_host);
+  return device_kernel(state_, {node.name, state_->clock.of(node)}, std::move(made), reads_host);
 }
 
 Device TestDevice::device() const { return state_->memory->device(); }
@@ -187,6 +189,7 @@ LayoutChoice* TestDevice::layout() { return layouts_.get(); }
 CompiledContext* TestDevice::context() { return contexts_.get(); }
 DynamicOptions* TestDevice::dynamic_options() { return dynamic_.get(); }
 Tracing* TestDevice::tracing() { return traces_.get(); }
+SimulatedClock* TestDevice::simulated_clock() { return options_.costs.simulated ? &state_->clock : nullptr; }
 
 std::unique_ptr<Stream> TestDevice::make_stream() {
   return std::make_unique<TestStream>(++state_->streams, options_.max_delay_us, options_.seed,

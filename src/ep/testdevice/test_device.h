@@ -29,6 +29,7 @@ class TestDevice final : public Provider {
   CompiledContext* context() override;
   DynamicOptions* dynamic_options() override;
   Tracing* tracing() override;
+  SimulatedClock* simulated_clock() override;
   bool has_streams() const override { return options_.async; }
   std::unique_ptr<Stream> make_stream() override;
   bool on_host(const graph::Node& node, bool is_result, size_t i) const override;

@@ -102,10 +102,11 @@ void fail_unknown_op(const graph::OpSet& ops, const NodeView& n, int version) {
   if (known.empty())
     fail(ErrorCode::kFail, "{} is not a known operator or function: nothing is known of domain {}", n.op,
          quote_name(where));
-  if (first <= last && version < first)
+  const bool exists = first <= last;
+  if (exists && version < first)
     fail(ErrorCode::kInvalidGraph, "{} came with version {} of {}, the model imports version {}", n.op, first, where,
          version);
-  if (first <= last && version > last)
+  if (exists)
     fail(ErrorCode::kInvalidGraph, "{} was removed after version {} of {}, the model imports version {}", n.op, last,
          where, version);
   const std::string_view near = nearest_name(n.op, known);

@@ -2,9 +2,10 @@
 """Mutation check: change one token in a random place of kernels or validator, build, and see whether the tests notice.
 
 Works in a copy under build/mutate, never in the tree itself. A mutant that does not compile, crashes, hangs or fails a
-test is caught. The tests of the mutant's own room run first, then all: only what passes both has survived. A test run
-hangs when it takes ten times the processor time of the unchanged tree's, or waits for more than twenty minutes.
-Prints every survivor with its place; fails when fewer than --need of --count are caught.
+test is caught. The tests named like the mutant's file run first, then those of its room, then all; a failure must come
+again when the test runs alone. A run hangs when it takes four times the processor time of all tests on the unchanged
+tree, or more than twenty minutes. Prints every survivor with its place; fails when fewer than --need of --count are
+caught.
 What cannot change results is left alone: statements that end in `// tuning` (block sizes, choice of a fast path, spare
 scratch), what SKIP names, and the single changes that the patterns of SAME describe."""
 import argparse
@@ -95,14 +96,17 @@ def run(command, folder, cpu_seconds=None):
     return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done
 
 
-def room_suites(path, folder):
-    """A filter for the test suites that lie beside a source file: in src/kernels or src/onnx."""
-    room = os.path.relpath(path, folder).split(os.sep)[1]
-    suites = set()
-    for test in glob.glob(os.path.join(folder, "src", room, "**", "*_test.cc"), recursive=True):
-        with open(test) as f:
-            suites.update(re.findall(r"^TEST(?:_F)?\((\w+),", f.read(), re.MULTILINE))
-    return "--gtest_filter=" + ":".join(f"{s}.*" for s in sorted(suites))
+def nearest_first(path, folder):
+    """Filters for the runs of one mutant: tests named like its file (gemm.cc: gemm*_test.cc), those of its room, all."""
+    room, word = os.path.relpath(path, folder).split(os.sep)[1], re.split(r"[_.]", os.path.basename(path))[0]
+    for pattern in (f"{word}*_test.cc", "*_test.cc"):
+        suites = set()
+        for test in glob.glob(os.path.join(folder, "src", room, "**", pattern), recursive=True):
+            with open(test) as f:
+                suites.update(re.findall(r"^TEST(?:_F)?\((\w+),", f.read(), re.MULTILINE))
+        if suites:
+            yield ":".join(f"{s}.*" for s in sorted(suites))
+    yield "*"
 
 
 def verdict_of(tested):
@@ -139,7 +143,7 @@ def main():
             print("\n".join(clean.stdout.split("\n")[-20:]) if clean else "takes too long")
             sys.exit("the unchanged tree does not build or does not pass: nothing to compare with")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = 10 * int(1 + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    cpu_seconds = 4 * int(1 + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     all_sites = sites(copy)
     chosen = random.Random(a.seed).sample(all_sites, min(a.count, len(all_sites)))
     caught, survivors = 0, []
@@ -157,9 +161,13 @@ def main():
             if built is None or built.returncode:
                 verdict = "caught: does not compile"
             else:
-                verdict = verdict_of(run([*test, room_suites(path, copy)], copy, cpu_seconds))
-                if verdict == "SURVIVED":
-                    verdict = verdict_of(run(test, copy, cpu_seconds))
+                for tests in nearest_first(path, copy):
+                    verdict = verdict_of(run([*test, f"--gtest_filter={tests}"], copy, cpu_seconds))
+                    if verdict != "SURVIVED":
+                        break
+                failed = re.match(r"caught: (\S+\.\S+)$", verdict)
+                if failed:  # a test that fails by chance has caught nothing
+                    verdict = verdict_of(run([*test, f"--gtest_filter={failed.group(1)}"], copy, cpu_seconds))
         finally:
             with open(path, "w") as f:
                 f.write(original)

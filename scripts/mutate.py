@@ -85,12 +85,12 @@ def sites(folder):
 
 
 def run(command, folder, cpu_seconds=None):
-    """The finished process, or None when it took more processor time than `cpu_seconds` or, with a limit, twenty minutes."""
+    """The finished process; None when it took more processor time than `cpu_seconds` or, with such a limit, 20 minutes."""
     def limit():
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
     try:
-        done = subprocess.run(command, cwd=folder, timeout=1200 if cpu_seconds else None, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", preexec_fn=limit if cpu_seconds else None)
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=cpu_seconds and 1200, preexec_fn=cpu_seconds and limit)
     except subprocess.TimeoutExpired:
         return None
     return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done

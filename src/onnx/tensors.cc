@@ -8,6 +8,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "base/model_error.h"
 #include "base/shape.h"
 #include "base/value_data.h"
 #include "onnx/types.h"
@@ -131,10 +132,7 @@ auto named(std::string_view name, const char* what, F f) {
   try {
     return f();
   } catch (const Error& e) {
-    const ErrorCode code = e.code() == ErrorCode::kInvalidArgument && e.reason() == ErrorReason::kNone
-                               ? ErrorCode::kInvalidGraph
-                               : e.code();
-    throw Error(code, fmt::format("{} {}: {}", what, quote_name(name), e.what()), e.reason(), e.limit());
+    throw in_model(e, fmt::format("{} {}: {}", what, quote_name(name), e.what()));
   }
 }
 

@@ -114,13 +114,4 @@ void fail_unknown_op(const graph::OpSet& ops, const NodeView& n, int version) {
        near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near));
 }
 
-Error at_node(const Error& e, std::string_view name, std::string_view op) {
-  const std::string_view text = e.what();
-  const bool named = text.starts_with("node \"");
-  const ErrorCode code =
-      e.code() == ErrorCode::kInvalidArgument && e.reason() == ErrorReason::kNone ? ErrorCode::kInvalidGraph : e.code();
-  return Error(code, named ? e.what() : fmt::format("node {} ({}): {}", quote_name(name), op, text), e.reason(),
-               e.limit());
-}
-
 }  // namespace tenon::onnx

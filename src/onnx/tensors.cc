@@ -222,7 +222,7 @@ Value TensorImporter::typed(const TensorView& t, DType type, int64_t count) {
 }
 
 Value TensorImporter::data(const TensorView& t, DType type, int64_t count, size_t bytes) {
-  const size_t in_file = type == DType::kString ? 0 : file_bytes(type, count, bytes);
+  const size_t in_file = file_bytes(type, count, bytes);
   if (t.external) {
     if (type == DType::kString) fail(ErrorCode::kInvalidGraph, "strings cannot be external data");
     if (t.present)

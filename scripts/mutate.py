@@ -2,7 +2,10 @@
 """Mutation check: change one token in a random place of kernels or validator, build, and see whether the tests notice.
 
 Works in a copy under build/mutate, never in the tree itself. A mutant that does not compile, crashes, hangs or fails a
-test is caught. Prints every survivor with its place; fails when fewer than --need of --count are caught.
+test is caught. The tests named like the mutant's file run first, then those of its room, then all; a failure must come
+again when the test runs alone. A run hangs when it takes four times the processor time of all tests on the unchanged
+tree, or more than twenty minutes. Prints every survivor with its place; fails when fewer than --need of --count are
+caught.
 What cannot change results is left alone: statements that end in `// tuning` (block sizes, choice of a fast path, spare
 scratch), what SKIP names, and the single changes that the patterns of SAME describe."""
 import argparse
@@ -11,7 +14,9 @@ import glob
 import os
 import random
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -79,15 +84,36 @@ def sites(folder):
     return found
 
 
-def run(command, folder, timeout):
+def run(command, folder, cpu_seconds=None):
+    """The finished process; None when it took more processor time than `cpu_seconds` or, with such a limit, 20 minutes."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
     try:
-        return subprocess.run(command, cwd=folder, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True)
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=cpu_seconds and 1200, preexec_fn=cpu_seconds and limit)
     except subprocess.TimeoutExpired:
         return None
+    return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done
 
 
-def caught_by(tested):
+def nearest_first(path, folder):
+    """Filters for the runs of one mutant: tests named like its file (gemm.cc: gemm*_test.cc), those of its room, all."""
+    room, word = os.path.relpath(path, folder).split(os.sep)[1], re.split(r"[_.]", os.path.basename(path))[0]
+    for pattern in (f"{word}*_test.cc", "*_test.cc"):
+        suites = set()
+        for test in glob.glob(os.path.join(folder, "src", room, "**", pattern), recursive=True):
+            with open(test) as f:
+                suites.update(re.findall(r"^TEST(?:_F)?\((\w+),", f.read(), re.MULTILINE))
+        if suites:
+            yield ":".join(f"{s}.*" for s in sorted(suites))
+    yield "*"
+
+
+def verdict_of(tested):
+    if tested is None:
+        return "caught: hangs"
+    if tested.returncode == 0:
+        return "SURVIVED"
     failed = re.search(r"^\[  FAILED  \] (\S+)", tested.stdout, re.MULTILINE)
     return "caught: " + (failed.group(1) if failed else f"dies ({tested.returncode})")
 
@@ -97,7 +123,6 @@ def main():
     ap.add_argument("--count", type=int, default=30)
     ap.add_argument("--need", type=int, default=28)
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--timeout", type=float, default=300, help="seconds for one run of the tests")
     a = ap.parse_args()
     copy = os.path.join(ROOT, "build", "mutate")
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\n")
@@ -111,11 +136,14 @@ def main():
     test = ["build/release/bin/tenon_tests", "--gtest_brief=1", "--gtest_fail_fast"]
     if not os.path.exists(os.path.join(copy, "build/release/build.ninja")):
         subprocess.run(["cmake", "--preset", "release", "-DTENON_BUILD_PYTHON=OFF"], cwd=copy, check=True, stdout=subprocess.DEVNULL)
-    for command, timeout in (build, 3600), (test, a.timeout):
-        clean = run(command, copy, timeout)
+    for command in (build, test):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        clean = run(command, copy)
         if clean is None or clean.returncode:
             print("\n".join(clean.stdout.split("\n")[-20:]) if clean else "takes too long")
             sys.exit("the unchanged tree does not build or does not pass: nothing to compare with")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = 4 * int(1 + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     all_sites = sites(copy)
     chosen = random.Random(a.seed).sample(all_sites, min(a.count, len(all_sites)))
     caught, survivors = 0, []
@@ -129,12 +157,17 @@ def main():
         try:
             with open(path, "w") as f:
                 f.write("\n".join(lines))
-            built = run(build, copy, 1200)
+            built = run(build, copy)
             if built is None or built.returncode:
                 verdict = "caught: does not compile"
             else:
-                tested = run(test, copy, a.timeout)
-                verdict = "caught: hangs" if tested is None else caught_by(tested) if tested.returncode else "SURVIVED"
+                for tests in nearest_first(path, copy):
+                    verdict = verdict_of(run([*test, f"--gtest_filter={tests}"], copy, cpu_seconds))
+                    if verdict != "SURVIVED":
+                        break
+                failed = re.match(r"caught: (\S+\.\S+)$", verdict)
+                if failed:  # a test that fails by chance has caught nothing
+                    verdict = verdict_of(run([*test, f"--gtest_filter={failed.group(1)}"], copy, cpu_seconds))
         finally:
             with open(path, "w") as f:
                 f.write(original)

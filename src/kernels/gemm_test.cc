@@ -255,6 +255,41 @@ TEST(Gemm, PackingRoundsUpToVectorsOfZeros) {
   });
 }
 
+// The kernels of few rows write to scratch with room behind it, where the driver could not see them run over.
+TEST(Gemm, RowKernelsStayWithinTheirResults) {
+  each_table([](const KernelTable& table) {
+    const GemmTiles& t = *table.gemm;
+    const auto product = [](std::span<const float> a, std::span<const float> b, int64_t n, int64_t i, int64_t j) {
+      const int64_t k = static_cast<int64_t>(b.size()) / n;
+      double sum = 0;
+      for (int64_t p = 0; p < k; ++p)
+        sum += double{a[static_cast<size_t>(i * k + p)]} * b[static_cast<size_t>(p * n + j)];
+      return sum;
+    };
+    for (int64_t k : {1, 3, 4, 6, 17}) {
+      const int64_t m = 4, most = t.streams * t.nr;
+      const auto a = random_floats(m * k, 1);
+      for (int64_t n = 1; n <= 3 * t.width + 1; ++n) {
+        const auto b = random_floats(k * n, 2);
+        Guarded<float> columns(n * k), row(n), rows(m * n);
+        for (int64_t i = 0; i < n * k; ++i) columns[i % n * k + i / n] = b[i];
+        t.gemv_rows(a.data(), 1, b.data(), n, k, n, row.data());
+        t.dot(a.data(), k, columns.data(), k, m, k, n, rows.data(), n);
+        for (int64_t i = 0; i < m * n; ++i) {
+          ASSERT_NEAR(rows[i], product(a, b, n, i / n, i % n), 1e-5) << n << ' ' << i;
+          ASSERT_NEAR(row[i % n], product(a, b, n, 0, i % n), 1e-5) << n << ' ' << i;
+        }
+      }
+      const auto b = random_floats(k * most, 3);
+      const test::AlignedScratch packed(packed_b_bytes(k, most, table));
+      pack_b(b.data(), most, 1, k, most, packed.data(), table);
+      Guarded<float> out(most);
+      t.gemv_packed(a.data(), 1, static_cast<const float*>(packed.data()), t.nr * k, k, out.data());
+      for (int64_t j = 0; j < most; ++j) ASSERT_NEAR(out[j], product(a, b, most, 0, j), 1e-5) << j;
+    }
+  });
+}
+
 template <class T>
 void check_generic(int64_t m, int64_t n, int64_t k, bool transposed, T alpha, T beta) {
   const int64_t ldc = n + 2;

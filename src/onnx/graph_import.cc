@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/model_error.h"
 #include "onnx/types.h"
 #include "onnx/validate.h"
 
@@ -201,7 +202,7 @@ void GraphImporter::declare_nodes(Frame& f) {
     try {
       declare_node(f, i);
     } catch (const Error& e) {
-      throw at_node(e, node_.name, node_.op);
+      throw at_node(e, quote_name(node_.name), node_.op);
     }
   }
 }
@@ -237,7 +238,7 @@ void GraphImporter::read_node(Frame& f) {
     while (def && !inputs.empty() && inputs.back() == kNone && def->inputs.back().use == graph::PortUse::kOptional)
       inputs.pop_back();
   } catch (const Error& e) {
-    throw at_node(e, node_.name, node_.op);
+    throw at_node(e, quote_name(node_.name), node_.op);
   }
 }
 
@@ -299,7 +300,7 @@ void GraphImporter::run() {
         }
         check_bodies(g_, id);
       } catch (const Error& e) {
-        throw at_node(e, g_.node(id).name, g_.node(id).op);
+        throw at_node(e, quote_name(g_.node(id).name), g_.node(id).op);
       }
       f.bodies.clear();
       f.next_body = 0;

@@ -279,6 +279,8 @@ TEST(Hostile, Bodies) {
        kGraph, "one for each carried value"},
       {"scan of none", scan(0), kGraph, "num_scan_inputs is 0"},
       {"scan of too many", scan(3), kGraph, "num_scan_inputs is 3, expected 1 to 2"},
+      {"scan of one", scan(1), 0, ""},
+      {"scan of all", scan(2), 0, ""},
       {"scan of -1", scan(-1), kGraph, "num_scan_inputs is -1"},
       {"scan of 2^62", scan(int64_t{1} << 62), kGraph, "num_scan_inputs is"},
   });
@@ -349,6 +351,16 @@ TEST(Hostile, CountsHaveLimits) {
   EXPECT_EQ(load_error(bytes, {.file_bytes = static_cast<int64_t>(bytes.size())}).text, "");
   EXPECT_EQ(load_error(bytes, {.file_bytes = static_cast<int64_t>(bytes.size()) - 1}).limit, "file_bytes");
   EXPECT_EQ(load_error(bytes, {.objects = 20}).limit, "objects");
+  const Proto large = tensor_head("", 1, {int64_t{1} << 41});
+  for (const std::string& model :
+       {small_model({node("Neg", {"x"}, {"y"})}, {Proto(large).b(8, "w")}),
+        small_model({node("Constant", {}, {"w"}, {attr_tensor("value", large)}), node("Neg", {"x"}, {"y"})}),
+        small_model({node("ConstantOfShape", {"s"}, {"w"}), node("Neg", {"x"}, {"y"})},
+                    {tensor_int64s("s", {1}, {int64_t{1} << 41})})}) {
+    const LoadError e = load_error(model);
+    EXPECT_EQ(e.limit, "tensor_elements") << e.text;
+    EXPECT_EQ(e.code, kArgument) << "a limit is no fault of the graph: " << e.text;
+  }
 }
 
 TEST(Hostile, FewBytesAskingForPetabytes) {

@@ -8,6 +8,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "base/model_error.h"
 #include "base/shape.h"
 #include "base/value_data.h"
 #include "onnx/types.h"
@@ -115,13 +116,13 @@ void fill(const Decoder& d, const TensorView& t, TensorView::Field field, DType 
   });
 }
 
-void unpack_float6(std::span<const std::byte> in, int64_t count, void* out) {
-  auto* p = static_cast<uint8_t*>(out);
-  for (int64_t i = 0; i < count; ++i) {
-    const auto bit = static_cast<size_t>(i) * 6;
+void unpack_float6(std::span<const std::byte> in, std::span<uint8_t> out) {
+  size_t bit = 0;
+  for (uint8_t& x : out) {
     unsigned two = std::to_integer<unsigned>(in[bit / 8]);
     if (bit / 8 + 1 < in.size()) two |= std::to_integer<unsigned>(in[bit / 8 + 1]) << 8;
-    p[i] = static_cast<uint8_t>(two >> (bit % 8) & 0x3f);
+    x = static_cast<uint8_t>(two >> (bit % 8) & 0x3f);
+    bit += 6;
   }
 }
 
@@ -131,10 +132,7 @@ auto named(std::string_view name, const char* what, F f) {
   try {
     return f();
   } catch (const Error& e) {
-    const ErrorCode code = e.code() == ErrorCode::kInvalidArgument && e.reason() == ErrorReason::kNone
-                               ? ErrorCode::kInvalidGraph
-                               : e.code();
-    throw Error(code, fmt::format("{} {}: {}", what, quote_name(name), e.what()), e.reason(), e.limit());
+    throw in_model(e, fmt::format("{} {}: {}", what, quote_name(name), e.what()));
   }
 }
 
@@ -156,7 +154,7 @@ Value TensorImporter::raw(DType type, const Dims& dims, std::span<const std::byt
   Value v = Value::tensor(type, dims);
   auto* out = static_cast<std::byte*>(v.mutable_data());
   if (is_float6(type))
-    unpack_float6(bytes, v.count(), out);
+    unpack_float6(bytes, v.as_mutable<uint8_t>());
   else if (rewritten)
     std::transform(bytes.begin(), bytes.end(), out, [](std::byte b) { return std::byte{b != std::byte{0}}; });
   else
@@ -224,7 +222,7 @@ Value TensorImporter::typed(const TensorView& t, DType type, int64_t count) {
 }
 
 Value TensorImporter::data(const TensorView& t, DType type, int64_t count, size_t bytes) {
-  const size_t in_file = type == DType::kString ? 0 : file_bytes(type, count, bytes);
+  const size_t in_file = file_bytes(type, count, bytes);
   if (t.external) {
     if (type == DType::kString) fail(ErrorCode::kInvalidGraph, "strings cannot be external data");
     if (t.present)

@@ -107,6 +107,24 @@ TEST(Tensors, TypedFieldOfEveryType) {
   }
 }
 
+TEST(Tensors, SixBitFloatsArePackedIntoWholeBytes) {
+  for (const DType type : {DType::kFloat6E2M3, DType::kFloat6E3M2})
+    for (int64_t n = 1; n <= 13; ++n) {
+      SCOPED_TRACE(n);
+      Bytes want, raw((static_cast<size_t>(n) * 6 + 7) / 8);
+      for (size_t bit = 0; bit < static_cast<size_t>(n) * 6; ++bit) {
+        if (bit % 6 == 0) want.push_back(static_cast<uint8_t>((bit / 6 * 29 + 37) % 64));
+        raw[bit / 8] |= static_cast<uint8_t>((want.back() >> bit % 6 & 1) << bit % 8);
+      }
+      const auto code = static_cast<int64_t>(type);
+      EXPECT_EQ(contents(loaded(holding(tensor_raw("w", code, {n}, text(raw))))), want);
+      for (const size_t size : {raw.size() - 1, raw.size() + 1}) {
+        raw.resize(size);
+        EXPECT_EQ(load_error(holding(tensor_raw("w", code, {n}, text(raw)))).code, 10) << size;
+      }
+    }
+}
+
 TEST(Tensors, FloatsDoublesComplexStrings) {
   const Value f = loaded(holding(tensor_head("w", 1, {2}).f(4, 1.5f).f(4, -2.f)));
   EXPECT_EQ(f.as<float>()[1], -2.f);

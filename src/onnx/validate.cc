@@ -102,24 +102,16 @@ void fail_unknown_op(const graph::OpSet& ops, const NodeView& n, int version) {
   if (known.empty())
     fail(ErrorCode::kFail, "{} is not a known operator or function: nothing is known of domain {}", n.op,
          quote_name(where));
-  if (first <= last && version < first)
+  const bool exists = first <= last;
+  if (exists && version < first)
     fail(ErrorCode::kInvalidGraph, "{} came with version {} of {}, the model imports version {}", n.op, first, where,
          version);
-  if (first <= last && version > last)
+  if (exists)
     fail(ErrorCode::kInvalidGraph, "{} was removed after version {} of {}, the model imports version {}", n.op, last,
          where, version);
   const std::string_view near = nearest_name(n.op, known);
   fail(ErrorCode::kInvalidGraph, "{} is not a known operator of {} version {}{}", quote_name(n.op), where, version,
        near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near));
-}
-
-Error at_node(const Error& e, std::string_view name, std::string_view op) {
-  const std::string_view text = e.what();
-  const bool named = text.starts_with("node \"");
-  const ErrorCode code =
-      e.code() == ErrorCode::kInvalidArgument && e.reason() == ErrorReason::kNone ? ErrorCode::kInvalidGraph : e.code();
-  return Error(code, named ? e.what() : fmt::format("node {} ({}): {}", quote_name(name), op, text), e.reason(),
-               e.limit());
 }
 
 }  // namespace tenon::onnx

@@ -13,8 +13,5 @@ void check_counts(const graph::OpDef& op, const NodeView& n);
 void check_bodies(const graph::Graph& g, graph::NodeId n);
 /// Throws for an op that no row matches: unknown name, unknown version, removed op. Says which is nearest.
 [[noreturn]] void fail_unknown_op(const graph::OpSet& ops, const NodeView& n, int version);
-/// The error with the node's name and op in front, unless a node inside it is named already. Bad arguments inside a
-/// model are a bad graph.
-Error at_node(const Error& e, std::string_view name, std::string_view op);
 
 }  // namespace tenon::onnx

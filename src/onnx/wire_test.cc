@@ -93,15 +93,6 @@ TEST(Reader, SaysWhereAndWhatWasExpected) {
   EXPECT_NE(packed.find("cut off"), std::string::npos) << packed;
 }
 
-TEST(Utf8, AcceptsOnlyWellFormed) {
-  for (const char* good :
-       {"", "abc", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
-    EXPECT_TRUE(valid_utf8(good)) << quote_name(good);
-  for (const char* bad : {"\x80", "\xc1\x80", "\xc2", "\xe0\x9f\x80", "\xed\xa0\x80", "\xe1\x80", "\xf0\x8f\x80\x80",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
-    EXPECT_FALSE(valid_utf8(bad)) << quote_name(bad);
-}
-
 /// By the definition: lead byte and length, then the code point's value.
 bool well_formed(std::string_view s) {
   for (size_t i = 0; i < s.size();) {
@@ -119,6 +110,17 @@ bool well_formed(std::string_view s) {
     i += n;
   }
   return true;
+}
+
+TEST(Utf8, AcceptsOnlyWellFormed) {
+  for (const char* good :
+       {"", "abc", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
+    EXPECT_TRUE(valid_utf8(good)) << quote_name(good);
+  for (const char* bad : {"\x80", "\xc1\x80", "\xc2", "\xe0\x9f\x80", "\xed\xa0\x80", "\xe1\x80", "\xf0\x8f\x80\x80",
+                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"}) {
+    EXPECT_FALSE(valid_utf8(bad)) << quote_name(bad);
+    EXPECT_TRUE(well_formed(quote_name(bad))) << quote_name(bad);
+  }
 }
 
 TEST(Utf8, AgreesWithTheDefinitionAtEveryBorder) {

@@ -2,6 +2,7 @@
 #include "ops/infer_types.h"
 
 #include "base/error.h"
+#include "base/model_error.h"
 #include "graph/verify.h"
 #include "ops/infer.h"
 
@@ -36,12 +37,7 @@ class Inference {
       infer(id);
     } catch (const Error& e) {
       const Node& n = g_.node(id);
-      const std::string prefix = fmt::format("node \"{}\" ({}): ", n.name, n.op);
-      const bool named = std::string_view(e.what()).starts_with("node \"");
-      const ErrorCode code = e.code() == ErrorCode::kInvalidArgument && e.reason() == ErrorReason::kNone
-                                 ? ErrorCode::kInvalidGraph
-                                 : e.code();
-      throw Error(code, named ? e.what() : prefix + e.what(), e.reason(), e.limit());
+      throw at_node(e, fmt::format("\"{}\"", n.name), n.op);
     }
   }
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,12 +67,6 @@ void expect_same(const std::vector<Value>& a, const std::vector<Value>& b) {
   for (size_t k = 0; k < a.size(); ++k) EXPECT_EQ(test::max_difference(a[k], b[k]), 0);
 }
 
-/// Bytes that this process has from malloc and mmap through it.
-size_t heap_bytes() {
-  const auto m = mallinfo2();
-  return m.uordblks + m.hblkhd;
-}
-
 TEST(SessionMemory, SessionsOfOneModelShareOneCopy) {
   const auto shared = env();
   test::TemporaryDir dir;
@@ -96,9 +89,9 @@ TEST(SessionMemory, SessionsOfOneModelShareOneCopy) {
       std::vector<Session> more;
       for (int k = 0; k < 4; ++k) more.push_back(make());
       run(more[0]);
-      const size_t before = heap_bytes();
+      const int64_t before = test::live_bytes();
       for (int k = 0; k < 16; ++k) more.push_back(make());
-      EXPECT_LT(heap_bytes() - before, 16 * kWeight) << "sixteen sessions of three weights each";
+      EXPECT_LT(test::live_bytes() - before, int64_t{16 * kWeight}) << "sixteen sessions of three weights each";
       EXPECT_EQ(shared->weights.entries(), entries);
       for (const Session& s : more) {
         EXPECT_EQ(s.memory_use().weights, one.weights);
@@ -216,17 +209,16 @@ TEST(SessionMemory, LittleStaysAfterAHugeBatch) {
 TEST(SessionMemory, RunsAndSessionsDoNotGrow) {
   const Session s = from_bytes();
   for (int k = 0; k < 200; ++k) run(s, 1 + k % 5);
-  const size_t heap = heap_bytes();
+  const int64_t heap = test::live_bytes();
   const MemoryUse use = s.memory_use();
   for (int k = 0; k < 20000; ++k) run(s, 1 + k % 5);
-  EXPECT_EQ(heap_bytes(), heap);
+  EXPECT_EQ(test::live_bytes(), heap);
   EXPECT_EQ(s.memory_use().used, use.used);
   EXPECT_EQ(s.memory_use().arena.in_use, use.arena.in_use);
   for (int k = 0; k < 20; ++k) run(from_bytes());
-  const size_t before = heap_bytes();
+  const int64_t before = test::live_bytes();
   for (int k = 0; k < 200; ++k) run(from_bytes());
-  // Recycled handles may find another number of each other; one lost block per session would be 6400 bytes.
-  EXPECT_LT(heap_bytes(), before + 2048);
+  EXPECT_EQ(test::live_bytes(), before);
 }
 
 TEST(SessionMemory, WarmRunsOfASessionAskForNothing) {

@@ -15,11 +15,13 @@
 
 namespace tenon::test {
 int64_t allocation_count() { return 0; }
+int64_t live_bytes() { return 0; }
 bool counts_allocations() { return false; }
 }  // namespace tenon::test
 
 #else
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,7 +31,14 @@ bool counts_allocations() { return false; }
 #include <cstddef>
 
 namespace {
-constinit std::atomic<int64_t> g_count{0};
+constinit std::atomic<int64_t> g_count{0}, g_live{0};
+
+int64_t size_of(void* p) { return p ? static_cast<int64_t>(malloc_usable_size(p)) : 0; }
+void* counted(void* p) {
+  g_count.fetch_add(1, std::memory_order_relaxed);
+  g_live.fetch_add(size_of(p), std::memory_order_relaxed);
+  return p;
+}
 }  // namespace
 
 extern "C" {
@@ -37,27 +46,25 @@ void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
 void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
+void __libc_free(void*);
 
-void* malloc(size_t n) {
-  g_count.fetch_add(1, std::memory_order_relaxed);
-  return __libc_malloc(n);
-}
-void* calloc(size_t n, size_t size) {
-  g_count.fetch_add(1, std::memory_order_relaxed);
-  return __libc_calloc(n, size);
-}
+void* malloc(size_t n) { return counted(__libc_malloc(n)); }
+void* calloc(size_t n, size_t size) { return counted(__libc_calloc(n, size)); }
 void* realloc(void* p, size_t n) {
-  g_count.fetch_add(1, std::memory_order_relaxed);
-  return __libc_realloc(p, n);
+  const int64_t old = size_of(p);
+  void* const q = __libc_realloc(p, n);
+  if (q || n == 0) g_live.fetch_sub(old, std::memory_order_relaxed);
+  return counted(q);
 }
-void* aligned_alloc(size_t alignment, size_t n) {
-  g_count.fetch_add(1, std::memory_order_relaxed);
-  return __libc_memalign(alignment, n);
-}
+void* memalign(size_t alignment, size_t n) { return counted(__libc_memalign(alignment, n)); }
+void* aligned_alloc(size_t alignment, size_t n) { return memalign(alignment, n); }
 int posix_memalign(void** p, size_t alignment, size_t n) {
-  g_count.fetch_add(1, std::memory_order_relaxed);
-  *p = __libc_memalign(alignment, n);
+  *p = memalign(alignment, n);
   return *p ? 0 : ENOMEM;
+}
+void free(void* p) {
+  g_live.fetch_sub(size_of(p), std::memory_order_relaxed);
+  __libc_free(p);
 }
 void* mmap(void* at, size_t n, int protection, int flags, int fd, off_t offset) noexcept {
   g_count.fetch_add(1, std::memory_order_relaxed);
@@ -67,6 +74,7 @@ void* mmap(void* at, size_t n, int protection, int flags, int fd, off_t offset) 
 
 namespace tenon::test {
 int64_t allocation_count() { return g_count.load(); }
+int64_t live_bytes() { return g_live.load(); }
 bool counts_allocations() { return true; }
 }  // namespace tenon::test
 

@@ -45,7 +45,7 @@ class Block {
 };
 
 CostTable::Route measure(const Block& source, const Device& from, const Block& target, const Device& to,
-                         const ep::Provider* provider, ep::DataTransfer& transfer) {
+                         ep::Provider* provider, ep::DataTransfer& transfer) {
   // Least squares with the relative error: small copies count as much as large ones.
   double s = 0, sx = 0, sxx = 0, sy = 0, sxy = 0;
   for (int64_t n : kSizes) {

@@ -1,11 +1,11 @@
 // Lanes: the steps of a segment side by side, where that is faster than loops split over threads.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/fork_mutex.h"
 #include "exec/shape_tree.h"
 #include "plan/plan.h"
 
@@ -43,14 +43,17 @@ class LaneChoice {
   LaneChoice(const Segment& s, const plan::Plan& p);
   /// `always`: lanes as soon as costs are known, faster or not.
   Decision next(bool always);
+  /// What the steps took in a run of each kind; empty: it has failed.
   void alone(std::span<const double> step_ns);
-  void together(double ns, const Segment& s, const plan::Plan& p, size_t lanes, bool always);
+  void together(std::span<const double> step_ns, const Segment& s, const plan::Plan& p, size_t lanes, bool always);
 
  private:
+  static constexpr int kNobody = -1;
   static constexpr int kRuns = 3;           // of each kind of measurement; minima count
   static constexpr double kWorthIt = 0.93;  // lanes must promise at least this share of the time
-  std::mutex mutex_;
-  bool eligible_, decided_ = false, measuring_ = false;
+  OwnedForkMutex mutex_;
+  bool eligible_, decided_ = false;
+  int measuring_ = kNobody;  ///< fork generation of the run that measures: a child does not wait for its parent's
   int alone_runs_ = 0, together_runs_ = 0;
   std::vector<double> cost_ns_;
   double together_ns_ = 0;

@@ -231,7 +231,7 @@ LaneChoice::Decision LaneChoice::next(bool always) {
   if (decided_) return lanes_;
   if (measuring_ == fork_generation()) return {};
   measuring_ = fork_generation();
-  return {alone_runs_ < (always ? 1 : kRuns) ? Way::kAlone : Way::kTogether, nullptr, nullptr};
+  return {alone_runs_ < (always ? 1 : kRuns) ? Way::kAlone : Way::kTogether, false, nullptr, nullptr};
 }
 
 void LaneChoice::alone(std::span<const double> step_ns) {
@@ -253,7 +253,16 @@ void LaneChoice::together(std::span<const double> step_ns, const Segment& s, con
   decided_ = true;
   auto schedule = std::make_shared<LaneSchedule>(list_schedule(s, p, cost_ns_, lanes));
   if (schedule->makespan_ns > kWorthIt * together_ns_ && !always) return;
-  lanes_ = {Way::kLanes, packed_for(s, p, *schedule), schedule};
+  lanes_ = {Way::kLanes, !always, packed_for(s, p, *schedule), schedule};
+}
+
+void LaneChoice::lanes(double ns) {
+  std::lock_guard lock(mutex_);
+  if (!lanes_.on_trial) return;
+  lanes_ns_ = lane_runs_++ == 0 ? ns : std::min(lanes_ns_, ns);
+  if (lane_runs_ < kTrials) return;
+  lanes_.on_trial = false;
+  if (lanes_ns_ > kKeep * together_ns_) lanes_ = {};
 }
 
 }  // namespace tenon::exec

@@ -187,7 +187,9 @@ void Frame::run_segment(const std::shared_ptr<Segment>& s) {
   if (may_use_lanes()) d = s->lane_choice->next(context_.lanes_always);
   if (d.way == Way::kLanes) {
     enter(d.segment);
+    const auto from = Clock::now();
     lane_run(d).run();
+    if (d.on_trial) s->lane_choice->lanes(static_cast<double>(std::chrono::nanoseconds(Clock::now() - from).count()));
     for (uint32_t i = s->begin; i < s->end; ++i)
       for (plan::SlotId slot : plan_.frees(plan_.steps[i]))
         if (states_[slot].owned) release(slot);

@@ -27,7 +27,7 @@ class LaneRun {
   void work(size_t lane);
   void stop(std::exception_ptr error);
 
-  struct Lane {
+  struct alignas(64) Lane {  // each on a cache line of its own
     std::unique_ptr<Host> host;
     Observer* observer = nullptr;
     std::atomic<bool> taken{false};

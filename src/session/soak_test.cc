@@ -80,7 +80,7 @@ class Soak {
         test::mode_run(session_, bad_feeds_[k]);
         ++tally.wrong;
       } catch (const Error& e) {
-        ++(std::string(e.what()).find("Gather") != std::string::npos ? tally.failed : tally.wrong);
+        ++(e.reason() == ErrorReason::kNone ? tally.failed : tally.wrong);
       }
       return;
     }

@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := $(or $(TENON_PYTHON),.venv/bin/python)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
-.PHONY: help demo build build-all test test-slow bench bench-memory mutate fuzz format format-check includes-check docs-check clean
+.PHONY: help demo build build-all test test-slow bench bench-memory bench-parallel mutate fuzz format format-check includes-check docs-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build-all: $(BUILD)/build.ninja  ## the product and the C++ tests
 test:  ## everything that CI checks
 	@scripts/run_tests.sh
 
-test-slow:  ## the C++ tests under Clang, ASan+UBSan and TSan, and ten minutes of fuzzing
+test-slow:  ## the C++ tests under Clang, ASan+UBSan and TSan, a long soak, every test model in every way, fuzzing
 	@JOBS=$(JOBS) scripts/run_slow_tests.sh
 
 bench: $(BUILD)/build.ninja  ## speed against ONNX Runtime, both in one process
@@ -31,6 +31,9 @@ bench: $(BUILD)/build.ninja  ## speed against ONNX Runtime, both in one process
 
 bench-memory: build  ## memory against ONNX Runtime, in fresh processes
 	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/memory.py
+
+bench-parallel: build  ## parallel mode against one thread, two, and ONNX Runtime's
+	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/parallel.py
 
 mutate: build-all  ## change kernels and validator in random places; the tests must notice
 	$(PYTHON) scripts/mutate.py

@@ -151,7 +151,7 @@ std::shared_ptr<FileBytes> FileBytes::allocate(uint64_t size) {
 
 /// Never destroyed: weights may die during process exit.
 struct FileBytes::Mappings {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::map<Identity, std::weak_ptr<const FileBytes>> all;
 };
 

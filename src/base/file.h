@@ -6,11 +6,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "base/fork_mutex.h"
 
 namespace tenon {
 
@@ -70,7 +71,7 @@ class FileBytes {
   size_t size_;
   bool mapped_;
   std::optional<Identity> identity_;
-  mutable std::mutex mutex_;
+  mutable OwnedForkMutex mutex_;
   mutable std::map<std::pair<const std::byte*, size_t>, std::weak_ptr<const void>> copies_;
 };
 

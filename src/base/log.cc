@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "base/fork_mutex.h"
 #include "base/log_sink.h"
 
 namespace tenon {
@@ -14,7 +14,7 @@ namespace {
 
 // Never destroyed: threads may log while the process exits.
 struct Default {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::shared_ptr<const Logger::Sink> sink;
 };
 Default& default_sink() {

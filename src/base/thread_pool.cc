@@ -19,30 +19,36 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/fork.h"
+#include "base/fork_mutex.h"
 
 namespace tenon {
 namespace {
 
 thread_local int t_depth = 0;  // > 0 while this thread runs a block: nested loops run inline
 
-// Counts forks, so that a child notices that its workers are gone.
-std::atomic<int> g_generation{0};
-void register_fork_handler() {
-  static std::once_flag once;
-  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { g_generation.fetch_add(1); }); });
-}
+constinit ForkMutex g_renewal;
 
 struct Loop {
   int64_t n, block;
   FunctionRef<void(int64_t, int64_t)> fn;
   const CancelToken* cancel;
   std::atomic<int64_t> next{0};
-  int inside = 0;            // workers in it; guarded by the pool's mutex
-  std::exception_ptr error;  // guarded by the pool's mutex
-  Loop* after = nullptr;     // list of open loops
+  std::atomic<int> inside{0};  // workers in it; changed under the pool's mutex
+  std::exception_ptr error;    // guarded by the pool's mutex
+  Loop* after = nullptr;       // list of open loops
 
   bool open() const { return next.load(std::memory_order_relaxed) < n; }
 };
+
+/// Mutexes here are held for some instructions: going to sleep for one costs far more than a short wait.
+void lock_soon(std::unique_lock<std::mutex>& lock) {
+  for (int i = 0; i < 200; ++i) {
+    if (lock.try_lock()) return;
+    __builtin_ia32_pause();
+  }
+  lock.lock();
+}
 
 int cgroup_quota() {
   std::ifstream f("/sys/fs/cgroup/cpu.max");
@@ -90,7 +96,7 @@ std::vector<cpu_set_t> parse_affinity(const std::string& text, size_t workers) {
 }  // namespace
 
 struct ThreadPool::Impl {
-  explicit Impl(const Options& o, int n) : options(o), count(n), generation(g_generation.load()) {
+  explicit Impl(const Options& o, int n) : options(o), count(n), generation(fork_generation()) {
     const auto sets = parse_affinity(o.affinity, static_cast<size_t>(n - 1));
     workers.reserve(static_cast<size_t>(n));
     for (int i = 1; i < n; ++i) {
@@ -124,23 +130,27 @@ struct ThreadPool::Impl {
         ++loop->inside;
         lock.unlock();
         std::exception_ptr e = run_blocks(*loop);
-        lock.lock();
+        lock_soon(lock);
         if (e && !loop->error) loop->error = e;
-        if (--loop->inside == 0) done.notify_all();
+        if (loop->inside.fetch_sub(1, std::memory_order_acq_rel) == 1) done.notify_all();  // the loop may be gone now
         continue;
       }
       if (stopping) return;
       const uint64_t seen = posted.load(std::memory_order_relaxed);
       if (options.spin_us > 0) {
         lock.unlock();
-        const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(options.spin_us);
-        while (posted.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < until)
-          __builtin_ia32_pause();
-        lock.lock();
+        spin([&] { return posted.load(std::memory_order_acquire) != seen; });
+        lock_soon(lock);
         if (posted.load(std::memory_order_relaxed) != seen) continue;
       }
       wake.wait(lock, [&] { return stopping || posted.load(std::memory_order_relaxed) != seen; });
     }
+  }
+
+  template <class F>
+  void spin(F over) const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(options.spin_us);
+    while (!over() && std::chrono::steady_clock::now() < until) __builtin_ia32_pause();
   }
 
   Loop* pick() {
@@ -165,12 +175,12 @@ struct ThreadPool::Impl {
   }
 
   void run(Loop& loop) {
-    {
-      std::lock_guard lock(mutex);
-      loop.after = loops;
-      loops = &loop;
-      posted.fetch_add(1, std::memory_order_release);
-    }
+    std::unique_lock lock(mutex, std::defer_lock);
+    lock_soon(lock);
+    loop.after = loops;
+    loops = &loop;
+    posted.fetch_add(1, std::memory_order_release);
+    lock.unlock();
     const int64_t blocks = (loop.n + loop.block - 1) / loop.block;
     if (blocks > 2)
       wake.notify_all();
@@ -179,15 +189,21 @@ struct ThreadPool::Impl {
     ++t_depth;
     std::exception_ptr e = run_blocks(loop);
     --t_depth;
-    std::unique_lock lock(mutex);
+    lock_soon(lock);
     for (Loop** l = &loops; *l; l = &(*l)->after)
       if (*l == &loop) {
         *l = loop.after;
         break;
       }
-    done.wait(lock, [&] { return loop.inside == 0; });
-    if (!e) e = loop.error;
+    const auto empty = [&] { return loop.inside.load(std::memory_order_acquire) == 0; };
+    if (options.spin_us > 0 && !empty()) {
+      lock.unlock();
+      spin(empty);
+      lock_soon(lock);
+    }
+    done.wait(lock, empty);
     lock.unlock();
+    if (!e) e = loop.error;
     if (e) std::rethrow_exception(e);
   }
 
@@ -203,50 +219,56 @@ struct ThreadPool::Impl {
 };
 
 ThreadPool::ThreadPool(const Options& options) {
-  register_fork_handler();
   if (options.threads < 0) fail("intra_op_num_threads: {} found, expected >= 0", options.threads);
   const int n = options.threads == 0 ? default_threads() : options.threads;
-  impl_ = std::make_unique<Impl>(options, n);
+  impl_ = new Impl(options, n);
 }
 
 ThreadPool::~ThreadPool() {
   // After fork the workers of the parent do not exist here: joining them would wait for ever.
-  if (impl_ && impl_->generation != g_generation.load())
-    impl_.release();  // NOLINT: leaked on purpose in a forked child
+  Impl* impl = impl_.load();
+  if (impl->generation == fork_generation()) delete impl;
 }
 
-int ThreadPool::threads() const noexcept { return impl_->count; }
+int ThreadPool::threads() const noexcept { return impl_.load(std::memory_order_acquire)->count; }
+int ThreadPool::spin_us() const noexcept { return impl_.load(std::memory_order_acquire)->options.spin_us; }
+
+ThreadPool::Impl& ThreadPool::renewed() {
+  const std::lock_guard lock(g_renewal);
+  Impl* impl = impl_.load(std::memory_order_acquire);
+  if (impl->generation != fork_generation()) {
+    impl = new Impl(impl->options, impl->count);  // the parent's is left behind: its mutex may be locked for ever
+    impl_.store(impl, std::memory_order_release);
+  }
+  return *impl;
+}
 
 void ThreadPool::parallel_for(int64_t n, double cost, const CancelToken* cancel,
                               FunctionRef<void(int64_t, int64_t)> fn) {
-  constexpr double kBlockNs = 20000;
-  const auto block = std::max<int64_t>(1, static_cast<int64_t>(kBlockNs / std::max(cost, 1e-3)));
-  // At most 256 blocks of a huge loop keep the counter cold; the rule depends on n and cost alone.
-  parallel_blocks(n, std::max(block, std::min(n / 256, int64_t{1} << 40)), cancel, fn);
+  const auto items = [cost](double ns) {
+    return std::max<int64_t>(1, static_cast<int64_t>(ns / std::max(cost, 1e-3)));
+  };
+  // 256 blocks of a large loop keep the counter cold, unless polls would come too late; the rule depends on n and cost
+  // alone.
+  parallel_blocks(n, std::max(items(Parallel::kMinParallelNs), std::min(n / 256, items(Parallel::kPollNs))), cancel,
+                  fn);
 }
 
 void ThreadPool::parallel_blocks(int64_t n, int64_t block, const CancelToken* cancel,
                                  FunctionRef<void(int64_t, int64_t)> fn) {
   if (n <= 0) return;
   block = std::max<int64_t>(block, 1);
-  if (impl_->count == 1 || n <= block || t_depth > 0) {
+  Impl* impl = impl_.load(std::memory_order_acquire);
+  if (impl->count == 1 || n <= block || t_depth > 0) {
     for (int64_t b = 0; b < n; b += block) {
       if (cancel) cancel->check();
       fn(b, std::min(b + block, n));
     }
     return;
   }
-  if (impl_->generation != g_generation.load(std::memory_order_relaxed)) {  // forked child: the workers are gone
-    static std::mutex* const once = new std::mutex;
-    std::lock_guard lock(*once);
-    if (impl_->generation == g_generation.load(std::memory_order_relaxed)) return parallel_blocks(n, block, cancel, fn);
-    Options o = impl_->options;
-    const int count = impl_->count;
-    impl_.release();  // NOLINT: its mutex may be locked for ever
-    impl_ = std::make_unique<Impl>(o, count);
-  }
-  Loop loop{n, block, fn, cancel, {}, 0, {}, nullptr};
-  impl_->run(loop);
+  if (impl->generation != fork_generation()) impl = &renewed();
+  Loop loop{n, block, fn, cancel, {}, {}, {}, nullptr};
+  impl->run(loop);
 }
 
 int ThreadPool::default_threads() {

@@ -1,7 +1,7 @@
 // ThreadPool: caller + N-1 workers that share fixed-size blocks of a loop.
 #pragma once
+#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "base/cancel.h"
@@ -26,9 +26,10 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const noexcept;
+  int spin_us() const noexcept;  ///< how long its threads wait busily
 
-  /// fn(begin, end) over disjoint blocks that cover [0, n). `cost` = rough nanoseconds per item: blocks hold about 20
-  /// us of work, and small loops run in the caller. The first exception of a block is rethrown here, after all blocks
+  /// fn(begin, end) over disjoint blocks that cover [0, n). `cost` = rough nanoseconds per item: blocks hold 20 us to
+  /// 2 ms of work, and small loops run in the caller. The first exception of a block is rethrown here, after all blocks
   /// have stopped. When `cancel` is stopped between blocks, the loop ends with CancelToken::check()'s error.
   void parallel_for(int64_t n, double cost, const CancelToken* cancel, FunctionRef<void(int64_t, int64_t)> fn);
   /// Same with a given block size.
@@ -39,7 +40,8 @@ class ThreadPool {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  Impl& renewed();  ///< in a forked child: with workers of its own
+  std::atomic<Impl*> impl_;
 };
 
 /// What a kernel needs to run loops: a pool (may be null = caller only) and the run's cancel token (may be null).
@@ -51,6 +53,7 @@ struct Parallel {
   template <class F>
   void loop(int64_t n, double cost, F&& fn) const {
     if (n <= 0) return;
+    if (cancel) cancel->check();  // a kernel may run very many small loops
     if (pool && pool->threads() > 1 && n > 1 && static_cast<double>(n) * cost > kMinParallelNs)
       pool->parallel_for(n, cost, cancel, fn);
     else
@@ -70,18 +73,18 @@ struct Parallel {
     }
   }
   static constexpr double kMinParallelNs = 20000;
+  static constexpr double kPollNs = 2e6;  ///< a cancel is seen within some milliseconds
 
  private:
   template <class F>
   void serial(int64_t n, double cost, F&& fn) const {
-    constexpr double kPollNs = 2e6;  // a cancel is seen within some milliseconds
     if (!cancel || static_cast<double>(n) * cost < kPollNs) {
       fn(int64_t{0}, n);
       return;
     }
     const int64_t block = static_cast<int64_t>(kPollNs / cost) + 1;
     for (int64_t b = 0; b < n; b += block) {
-      cancel->check();
+      if (b > 0) cancel->check();
       fn(b, b + block < n ? b + block : n);
     }
   }

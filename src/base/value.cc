@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <new>
 
 #include "base/dtype.h"
@@ -52,14 +51,11 @@ ValueData* new_record(DType type, std::span<const int64_t> dims) {
 
 const ValueData kEmpty{};
 
-std::mutex& load_mutex() {
-  static auto* m = new std::mutex;
-  return *m;
-}
+constinit ForkMutex g_load;
 
 /// Throws out of memory.
 void* load_from_file(ValueData* d) {
-  std::lock_guard lock(load_mutex());
+  std::lock_guard lock(g_load);
   if (!d->data) {
     d->copy = d->file->aligned({d->source, d->bytes});
     std::atomic_ref<void*>(d->data).store(const_cast<void*>(d->copy.get()), std::memory_order_release);

@@ -65,21 +65,50 @@ std::vector<Stack>& Frame::stacks(size_t n) {
   return loop_->stacks;
 }
 
+namespace {
+
+constexpr uint64_t bit(size_t stream) { return uint64_t{1} << std::min<size_t>(stream, 63); }
+
+}  // namespace
+
+void DeviceWork::free(Allocator& memory, void* block) {
+  if (streams_.empty()) return memory.free(block);
+  const std::lock_guard lock(mutex_);
+  deferred_.push_back({&memory, block, bit(streams_.size() - 1) * 2 - 1});
+}
+
+size_t DeviceWork::pending() const {
+  const std::lock_guard lock(mutex_);
+  return deferred_.size();
+}
+
+void DeviceWork::settle(uint64_t done) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(deferred_, [done](Deferred& d) {
+    if (d.busy &= ~done) return false;
+    d.memory->free(d.block);
+    return true;
+  });
+}
+
+void DeviceWork::synchronize(uint16_t stream) {
+  streams_[stream]->synchronize();
+  if (stream < 63) settle(bit(stream));
+}
+
 void DeviceWork::synchronize() {
-  for (const auto& s : streams) s->synchronize();
-  for (const auto& [memory, block] : deferred) memory->free(block);
-  deferred.clear();
+  for (const auto& s : streams_) s->synchronize();
+  settle(UINT64_MAX);
 }
 
 void DeviceWork::abandon() noexcept {
-  for (const auto& s : streams) {
+  for (const auto& s : streams_) {
     try {
       s->synchronize();
     } catch (...) {  // what failed first is on its way to the caller
     }
   }
-  for (const auto& [memory, block] : deferred) memory->free(block);
-  deferred.clear();
+  settle(UINT64_MAX);
 }
 
 Frame::Frame(Program& program, std::shared_ptr<Allocator> arena)
@@ -105,10 +134,10 @@ Frame::~Frame() {
 }
 
 void Frame::release_memory() noexcept {
-  for (size_t m = 0; m < slabs_.size(); ++m)
-    (m == 0 ? *arena_ : *plan_.devices->domains[m].allocator).free(slabs_[m].data);
+  for (size_t m = 0; m < slabs_.size(); ++m) memory_in(m).free(slabs_[m].data);
   slabs_.clear();
-  for (const Slab& s : lane_slabs_) arena_->free(s.data);
+  for (auto& slabs : lane_slabs_)
+    for (size_t m = 0; m < slabs.size(); ++m) memory_in(m).free(slabs[m].data);
   lane_slabs_.clear();
   lane_runs_.clear();
   for (const ScratchBlock& b : scratch_) arena_->free(b.data);
@@ -177,21 +206,20 @@ void Frame::reset() noexcept {
 void* Frame::allocate(size_t bytes, SlotId s) {
   State& st = states_[s];
   if (st.block) free_block(s, st.block);
-  st.block = memory_of(s).alloc(std::max<size_t>(bytes, 1), 64, nullptr);
+  st.block = memory_in(plan_.slots[s].domain).alloc(std::max<size_t>(bytes, 1), 64, nullptr);
   if (!st.block)
     fail_out_of_memory(bytes, fmt::format("value {}", plan_.graph->value(plan_.slots[s].value).name).c_str());
   own(s);
   return st.block;
 }
 
-Allocator& Frame::memory_of(SlotId s) const {
-  const uint16_t domain = plan_.slots[s].domain;
+Allocator& Frame::memory_in(size_t domain) const {
   return domain ? *plan_.devices->domains[domain].allocator : *arena_;
 }
 
 void Frame::free_block(SlotId s, void* block) noexcept {
   if (plan_.slots[s].domain)
-    context_.device->deferred.emplace_back(&memory_of(s), block);
+    context_.device->free(memory_in(plan_.slots[s].domain), block);
   else
     arena_->free(block);
 }
@@ -200,8 +228,7 @@ void Frame::read_back(SlotId s, void* to) {
   const plan::Domain& d = plan_.devices->domains[plan_.slots[s].domain];
   ops::TensorRef host = refs_[s];
   host.data = to;
-  d.transfer->copy(refs_[s], d.device, host, {},
-                   d.stream == plan::kNoStream ? nullptr : context_.device->streams[d.stream].get());
+  d.transfer->copy(refs_[s], d.device, host, {}, context_.device->stream(d.stream));
 }
 
 ops::TensorRef& Frame::allocate_output(size_t j, DType t, std::span<const int64_t> dims) {

@@ -1,11 +1,11 @@
 // Frame: all state of one run; pooled and reused. Program: a plan with what its runs have learnt.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/fork_mutex.h"
 #include "base/thread_pool.h"
 #include "exec/lanes.h"
 #include "exec/observer.h"
@@ -44,11 +44,27 @@ struct Crossing {
 };
 
 /// What one run has under way on devices: its streams, and blocks that pending work may still use.
-struct DeviceWork {
-  std::vector<std::unique_ptr<Stream>> streams;  ///< one per Devices::streams
-  std::vector<std::pair<Allocator*, void*>> deferred;
-  void synchronize();       ///< throws the first error of a stream; then frees the deferred blocks
-  void abandon() noexcept;  ///< the same, errors swallowed: the run has failed already
+class DeviceWork {
+ public:
+  explicit DeviceWork(std::vector<std::unique_ptr<Stream>> streams) : streams_(std::move(streams)) {}
+  Stream* stream(uint16_t i) const { return i == plan::kNoStream ? nullptr : streams_[i].get(); }
+  /// Gives a block back when every stream has been waited for; at once where there is none.
+  void free(Allocator& memory, void* block);
+  size_t pending() const;
+  void synchronize(uint16_t stream);  ///< throws its error
+  void synchronize();                 ///< all; throws the first error
+  void abandon() noexcept;            ///< the same, errors swallowed: the run has failed already
+
+ private:
+  struct Deferred {
+    Allocator* memory;
+    void* block;
+    uint64_t busy;  ///< bit per stream that may have work on it; the last bit stands for all from there on
+  };
+  void settle(uint64_t done) noexcept;
+  std::vector<std::unique_ptr<Stream>> streams_;  ///< one per Devices::streams
+  mutable OwnedForkMutex mutex_;
+  std::vector<Deferred> deferred_;  ///< guarded by mutex_: lanes wait for streams side by side
 };
 
 /// Whether memory that is kept from run to run has become much too large: after some runs in a row that needed less
@@ -133,31 +149,38 @@ class Frame final : public ops::KernelHost {
   struct Slab {
     void* data = nullptr;
     size_t bytes = 0;
-    size_t need = 0;  ///< of the run at hand
+    size_t need = 0;    ///< of the run at hand
+    bool used = false;  ///< by the run at hand
     KeepPolicy policy;
   };
 
   void open_device_work();
+  void drop_idle_slabs();
   void run_path();
   void run_segment(const std::shared_ptr<Segment>& s);
+  bool may_use_lanes() const;
+  void need_slabs(const Segment& s);
+  void fit_shared_slab(Slab& slab, size_t domain, size_t bytes);
   LaneRun& lane_run(const LaneChoice::Decision& d);
   std::string_view root_key();
   std::string_view observed_key(const Segment& s);
   void enter(const std::shared_ptr<Segment>& s);
   void place(const SlotShape& s, std::span<const Slab> slabs);
-  void fit_slabs(Segment& root);
   bool fits(const Segment& s);
   void fit_slab(Slab& slab, size_t domain, size_t bytes);
   void fit_scratch() noexcept;
   void note_scratch() noexcept;
   void allocate_outputs(const plan::Step& step);
-  void run_steps(uint32_t begin, uint32_t end);
+  /// `ns`, when given, gets what each step took, without the observer.
+  void run_steps(uint32_t begin, uint32_t end, std::vector<double>* ns = nullptr);
+  StepView view(uint32_t i) const;
   void run_step(const plan::Step& step);
+  void run_kernel(const plan::Step& step, ops::KernelHost& host);
   void trace_from(Segment* parent, std::string key, uint32_t begin);
   void release(plan::SlotId s) noexcept;
   void own(plan::SlotId s);
   void* allocate(size_t bytes, plan::SlotId for_slot);
-  Allocator& memory_of(plan::SlotId s) const;
+  Allocator& memory_in(size_t domain) const;
   void free_block(plan::SlotId s, void* block) noexcept;
   /// Copies the bytes of a slot in another memory to the host.
   void read_back(plan::SlotId s, void* to);
@@ -178,8 +201,8 @@ class Frame final : public ops::KernelHost {
   std::shared_ptr<Segment> root_;                ///< segment of root_key_, as the tree has it
   size_t depth_ = 0;
   std::vector<std::shared_ptr<Segment>> path_;  ///< of the run at hand, as the tree has them
-  std::vector<Slab> lane_slabs_;                ///< per depth
-  std::vector<Slab> slabs_;                     ///< per domain
+  std::vector<std::vector<Slab>> lane_slabs_;   ///< per depth and domain: of segments on lanes
+  std::vector<Slab> slabs_;                     ///< per domain: of the others, all together
   std::unique_ptr<DeviceWork> device_work_;     ///< of the outermost frame, when the plan has devices
   std::vector<Value> presets_;                  ///< per result
   std::string key_, root_key_;
@@ -218,7 +241,7 @@ class FramePool {
   Program& program_;
   std::shared_ptr<Allocator> arena_;
   const bool keep_;
-  std::mutex mutex_;
+  OwnedForkMutex mutex_;
   std::vector<Idle> idle_;
   uint64_t runs_ = 0;
 };

@@ -2,8 +2,11 @@
 #include "exec/lanes.h"
 
 #include <algorithm>
+#include <numeric>
 #include <queue>
 #include <unordered_map>
+
+#include "base/fork.h"
 
 namespace tenon::exec {
 
@@ -19,6 +22,7 @@ constexpr uint32_t kMaxSteps = 4096;  // the packing keeps a bit per pair
 bool eligible(const Segment& s, const plan::Plan& p) {
   const uint32_t n = s.end - s.begin;
   if (n < 4 || n > kMaxSteps || s.next == Segment::kDims) return false;
+  if (std::ranges::any_of(s.shapes, [](const SlotShape& x) { return x.place == SlotShape::kOwn; })) return false;
   for (uint32_t i = s.begin; i < s.end; ++i) {
     const plan::Step& step = p.steps[i];
     if (step.lowering != graph::Lowering::kKernel && step.lowering != graph::Lowering::kView) return false;
@@ -30,7 +34,8 @@ bool eligible(const Segment& s, const plan::Plan& p) {
   return true;
 }
 
-/// Which steps must come before which: reads after writes, and writes after everything on the same buffer.
+/// Which steps must come before which: reads after writes, writes after everything on the same buffer, and what one
+/// stream is asked for in the order of the plan.
 struct Order {
   std::vector<std::vector<uint32_t>> before, after;  // relative to the segment's first step
   std::unordered_map<SlotId, SlotId> buffer;         // slot → slot whose place it shares
@@ -44,10 +49,16 @@ struct Order {
       std::vector<uint32_t> readers;
     };
     std::unordered_map<SlotId, Last> last;
+    std::unordered_map<uint16_t, uint32_t> on_stream;  // stream → last step with business there
     for (uint32_t i = s.begin; i < s.end; ++i) {
       const plan::Step& step = p.steps[i];
       if (step.lowering == graph::Lowering::kView) continue;
       const uint32_t at = i - s.begin;
+      for (uint16_t stream : {step.stream, step.wait}) {
+        if (stream == plan::kNoStream) continue;
+        if (const auto it = on_stream.find(stream); it != on_stream.end()) link(it->second, at);
+        on_stream[stream] = at;
+      }
       for (SlotId in : p.inputs(step)) {
         if (in == kNoSlot) continue;
         Last& l = last[buffer_of(in)];
@@ -195,16 +206,18 @@ std::shared_ptr<Segment> packed_for(const Segment& s, const plan::Plan& p, const
     return std::ranges::all_of(*a.touches, [&](uint32_t t) { return past[t]; });
   };
   std::ranges::stable_sort(buffers, [](const Buffer& a, const Buffer& b) { return a.bytes > b.bytes; });
-  std::vector<std::pair<size_t, const Buffer*>> placed;
+  std::vector<std::vector<std::pair<size_t, const Buffer*>>> placed_in(out->slab_bytes.size());
   for (const Buffer& b : buffers) {
     size_t offset = 0;
+    const uint16_t domain = out->shapes[b.shape].domain;
+    auto& placed = placed_in[domain];
     for (const auto& [start, other] : placed) {  // by offset
       if (first(*other, b) || first(b, *other)) continue;
       if (start >= offset + b.bytes) break;
       offset = std::max(offset, start + other->bytes);
     }
     out->shapes[b.shape].offset = offset;
-    out->slab_bytes[0] = std::max(out->slab_bytes[0], offset + b.bytes);
+    out->slab_bytes[domain] = std::max(out->slab_bytes[domain], offset + b.bytes);
     placed.insert(std::ranges::upper_bound(placed, offset, {}, [](const auto& x) { return x.first; }), {offset, &b});
   }
   return out;
@@ -216,29 +229,40 @@ LaneChoice::Decision LaneChoice::next(bool always) {
   std::lock_guard lock(mutex_);
   if (!eligible_) return {};
   if (decided_) return lanes_;
-  if (measuring_) return {};
-  measuring_ = true;
-  return {alone_runs_ < (always ? 1 : kRuns) ? Way::kAlone : Way::kTogether, nullptr, nullptr};
+  if (measuring_ == fork_generation()) return {};
+  measuring_ = fork_generation();
+  return {alone_runs_ < (always ? 1 : kRuns) ? Way::kAlone : Way::kTogether, false, nullptr, nullptr};
 }
 
 void LaneChoice::alone(std::span<const double> step_ns) {
   std::lock_guard lock(mutex_);
-  measuring_ = false;
-  if (step_ns.empty()) return;  // the run has failed
+  measuring_ = kNobody;
+  if (step_ns.empty()) return;
   if (alone_runs_++ == 0) cost_ns_.assign(step_ns.begin(), step_ns.end());
   for (size_t i = 0; i < step_ns.size(); ++i) cost_ns_[i] = std::min(cost_ns_[i], step_ns[i]);
 }
 
-void LaneChoice::together(double ns, const Segment& s, const plan::Plan& p, size_t lanes, bool always) {
+void LaneChoice::together(std::span<const double> step_ns, const Segment& s, const plan::Plan& p, size_t lanes,
+                          bool always) {
   std::lock_guard lock(mutex_);
-  measuring_ = false;
-  if (ns <= 0) return;
+  measuring_ = kNobody;
+  if (step_ns.empty()) return;
+  const double ns = std::accumulate(step_ns.begin(), step_ns.end(), 0.0);
   together_ns_ = together_runs_++ == 0 ? ns : std::min(together_ns_, ns);
   if (together_runs_ < kRuns && !always) return;
   decided_ = true;
   auto schedule = std::make_shared<LaneSchedule>(list_schedule(s, p, cost_ns_, lanes));
   if (schedule->makespan_ns > kWorthIt * together_ns_ && !always) return;
-  lanes_ = {Way::kLanes, packed_for(s, p, *schedule), schedule};
+  lanes_ = {Way::kLanes, !always, packed_for(s, p, *schedule), schedule};
+}
+
+void LaneChoice::lanes(double ns) {
+  std::lock_guard lock(mutex_);
+  if (!lanes_.on_trial) return;
+  lanes_ns_ = lane_runs_++ == 0 ? ns : std::min(lanes_ns_, ns);
+  if (lane_runs_ < kTrials) return;
+  lanes_.on_trial = false;
+  if (lanes_ns_ > kKeep * together_ns_) lanes_ = {};
 }
 
 }  // namespace tenon::exec

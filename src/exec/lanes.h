@@ -1,11 +1,11 @@
 // Lanes: the steps of a segment side by side, where that is faster than loops split over threads.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/fork_mutex.h"
 #include "exec/shape_tree.h"
 #include "plan/plan.h"
 
@@ -37,23 +37,31 @@ class LaneChoice {
   };
   struct Decision {
     Way way = Way::kPlain;
+    bool on_trial = false;             ///< kLanes: the run tells lanes() how long it took
     std::shared_ptr<Segment> segment;  ///< kLanes: the shapes as packed for the schedule
     std::shared_ptr<const LaneSchedule> schedule;
   };
   LaneChoice(const Segment& s, const plan::Plan& p);
   /// `always`: lanes as soon as costs are known, faster or not.
   Decision next(bool always);
+  /// What the steps took in a run of each kind; empty: it has failed.
   void alone(std::span<const double> step_ns);
-  void together(double ns, const Segment& s, const plan::Plan& p, size_t lanes, bool always);
+  void together(std::span<const double> step_ns, const Segment& s, const plan::Plan& p, size_t lanes, bool always);
+  /// What a run on lanes took, as a whole. They must keep what they promised, or runs go back to kPlain.
+  void lanes(double ns);
 
  private:
+  static constexpr int kNobody = -1;
+  static constexpr int kTrials = 5;
   static constexpr int kRuns = 3;           // of each kind of measurement; minima count
   static constexpr double kWorthIt = 0.93;  // lanes must promise at least this share of the time
-  std::mutex mutex_;
-  bool eligible_, decided_ = false, measuring_ = false;
-  int alone_runs_ = 0, together_runs_ = 0;
+  static constexpr double kKeep = 0.97;     // and keep at least this one
+  OwnedForkMutex mutex_;
+  bool eligible_, decided_ = false;
+  int measuring_ = kNobody;  ///< fork generation of the run that measures: a child does not wait for its parent's
+  int alone_runs_ = 0, together_runs_ = 0, lane_runs_ = 0;
   std::vector<double> cost_ns_;
-  double together_ns_ = 0;
+  double together_ns_ = 0, lanes_ns_ = 0;
   Decision lanes_;
 };
 

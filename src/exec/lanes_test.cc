@@ -66,6 +66,35 @@ TEST(Lanes, RandomGraphsGiveTheSameBits) {
   }
 }
 
+TEST(Lanes, MemoryOfTheOtherWayGoes) {
+  test::RunnableGraph g(R"(graph (x: float[n]) opset 17 {
+    a1 = Tanh(x)
+    a2 = Sin(a1)
+    a3 = Tanh(a2)
+    b1 = Sin(x)
+    b2 = Tanh(b1)
+    b3 = Sin(b2)
+    y = Add(a3, b3)
+    return y })");
+  ThreadPool pool({.threads = 2});
+  RunContext lanes;
+  lanes.lane_pool = &pool;
+  lanes.lanes = 2;
+  lanes.lanes_always = true;
+  Value x = Value::tensor(DType::kFloat, Dims{1 << 20});
+  for (float& v : x.as_mutable<float>()) v = 0.5f;
+  const auto after = [&](const RunContext& c, int runs) {
+    for (int k = 0; k < runs; ++k) g.run({x}, c);
+    return g.arena().stats().requested_in_use;
+  };
+  const int64_t sequential = after({}, 3);
+  EXPECT_GT(sequential, int64_t{4} << 20);
+  after(lanes, 12);
+  const int64_t both = after(lanes, 1);
+  EXPECT_LT(both, sequential * 3 / 2) << "the slab for the other way is still there";
+  EXPECT_LE(after({}, 12), sequential) << "and the reverse";
+}
+
 TEST(Lanes, AnErrorEndsTheRunAndLeavesTheFrameUsable) {
   test::RunnableGraph g(R"(graph (x: float[4], i: int64[1]) opset 17 {
     a = Tanh(x)

@@ -20,6 +20,9 @@ class Observer {
   virtual ~Observer() = default;
   virtual void before(const StepView& v) = 0;
   virtual void after(const StepView& v) = 0;
+  /// What sees the steps of one lane of a run that has several; each lane is on one thread at a time, lanes are side by
+  /// side. Asked for before they start. Null: this observer wants one step after the other.
+  virtual Observer* lane(size_t) { return nullptr; }
 };
 
 }  // namespace tenon::exec

@@ -1,11 +1,13 @@
 // The run loop: walks the segments of a shape signature, step by step.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/value_data.h"
 #include "exec/control_flow.h"
 #include "exec/frame.h"
+#include "exec/run_lanes.h"
 
 namespace tenon::exec {
 
@@ -18,6 +20,7 @@ void Frame::run(const RunContext& context) {
   fit_scratch();
   try {
     open_device_work();
+    drop_idle_slabs();
     run_path();
     if (device_work_) device_work_->synchronize();
   } catch (...) {
@@ -38,9 +41,7 @@ void Frame::run_path() {
   }
   path_.clear();
   if (!segment) return trace_from(nullptr, root_key_, 0);
-  fit_slabs(*segment);
   while (true) {
-    for (size_t m = 0; m < slabs_.size(); ++m) slabs_[m].need = std::max(slabs_[m].need, segment->slab_bytes[m]);
     path_.push_back(segment);
     run_segment(segment);
     if (segment->next == Segment::kEnd) return;
@@ -55,12 +56,13 @@ void Frame::open_device_work() {
   constexpr size_t kMaxDeferred = 256;  // a long loop gives blocks back on its way
   if (plan_.devices->domains.size() == 1) return;
   if (context_.device) {
-    if (context_.device->deferred.size() > kMaxDeferred) context_.device->synchronize();
+    if (context_.device->pending() > kMaxDeferred) context_.device->synchronize();
     return;
   }
   if (!device_work_) {
-    device_work_ = std::make_unique<DeviceWork>();
-    for (ep::Provider* p : plan_.devices->streams) device_work_->streams.push_back(p->make_stream());
+    std::vector<std::unique_ptr<Stream>> streams;
+    for (ep::Provider* p : plan_.devices->streams) streams.push_back(p->make_stream());
+    device_work_ = std::make_unique<DeviceWork>(std::move(streams));
   }
   context_.device = device_work_.get();
 }
@@ -68,16 +70,20 @@ void Frame::open_device_work() {
 // Makes the slots of a segment ready. When the frame ran the same path before, only addresses that move are set.
 void Frame::enter(const std::shared_ptr<Segment>& s) {
   const size_t d = depth_++;
+  if (!s->apart) need_slabs(*s);
   bool same = d < bound_.size() && bound_[d] == s;
   if (s->apart) {
     if (lane_slabs_.size() <= d) lane_slabs_.resize(d + 1);
-    Slab& own = lane_slabs_[d];
-    if (own.bytes < s->slab_bytes[0] || own.policy.shrinks(own.bytes, s->slab_bytes[0])) {
-      fit_slab(own, 0, s->slab_bytes[0]);
+    lane_slabs_[d].resize(s->slab_bytes.size());
+    for (size_t m = 0; m < s->slab_bytes.size(); ++m) {
+      Slab& own = lane_slabs_[d][m];
+      own.used = true;
+      if (own.bytes >= s->slab_bytes[m] && !own.policy.shrinks(own.bytes, s->slab_bytes[m])) continue;
+      fit_slab(own, m, s->slab_bytes[m]);
       same = false;
     }
   }
-  const std::span<const Slab> slabs = s->apart ? std::span(&lane_slabs_[d], 1) : std::span(slabs_);
+  const std::span<const Slab> slabs = s->apart ? lane_slabs_[d] : slabs_;
   if (s->next == Segment::kDims)
     for (SlotId slot : s->observed) refs_[slot].data = nullptr;
   if (same) {
@@ -89,28 +95,51 @@ void Frame::enter(const std::shared_ptr<Segment>& s) {
   for (const SlotShape& shape : s->shapes) place(shape, slabs);
 }
 
-// The slabs serve the whole path, as far as it is known at its root. They shrink when the last runs needed less.
-void Frame::fit_slabs(Segment& root) {
-  slabs_.resize(root.slab_bytes.size());
+// The slabs serve the whole path, as far as it is known at its root; a run that is on lanes all along has none. They
+// shrink when the last runs needed less.
+void Frame::need_slabs(const Segment& s) {
+  Segment& root = *path_[0];
+  slabs_.resize(s.slab_bytes.size());
   for (size_t m = 0; m < slabs_.size(); ++m) {
     Slab& slab = slabs_[m];
-    const size_t need = std::max(slab.need, root.slab_bytes[m]);
-    slab.need = 0;
-    size_t bytes = root.wanted[m].load(std::memory_order_relaxed);
-    if (slab.policy.shrinks(slab.bytes, need))
-      root.wanted[m].store(bytes = need, std::memory_order_relaxed);
-    else if (slab.bytes >= bytes)
-      continue;
-    bound_.clear();
-    fit_slab(slab, m, bytes);
+    if (!slab.used) {
+      slab.used = true;
+      const size_t need = std::max({slab.need, root.slab_bytes[m], s.slab_bytes[m]});
+      slab.need = 0;
+      size_t bytes = std::max(root.wanted[m].load(std::memory_order_relaxed), s.slab_bytes[m]);
+      const bool shrinks = slab.policy.shrinks(slab.bytes, need);
+      if (shrinks) root.wanted[m].store(bytes = need, std::memory_order_relaxed);
+      if (shrinks || slab.bytes < bytes) fit_shared_slab(slab, m, bytes);
+    }
+    slab.need = std::max(slab.need, s.slab_bytes[m]);
   }
+}
+
+// At the head of a run: what the last runs did not use at all goes in the end.
+void Frame::drop_idle_slabs() {
+  for (size_t m = 0; m < slabs_.size(); ++m) {
+    if (!slabs_[m].used && slabs_[m].policy.shrinks(slabs_[m].bytes, 0)) fit_shared_slab(slabs_[m], m, 0);
+    slabs_[m].used = false;
+  }
+  for (auto& slabs : lane_slabs_)
+    for (size_t m = 0; m < slabs.size(); ++m) {
+      if (!slabs[m].used && slabs[m].policy.shrinks(slabs[m].bytes, 0)) fit_slab(slabs[m], m, 0);
+      slabs[m].used = false;
+    }
+  for (const auto& r : lane_runs_) r->settle();
+}
+
+void Frame::fit_shared_slab(Slab& slab, size_t domain, size_t bytes) {
+  for (auto& b : bound_)
+    if (b && !b->apart) b = nullptr;
+  fit_slab(slab, domain, bytes);
 }
 
 // False where another run has found, since this one began, that its path takes more: it is traced once more, and the
 // next run has the room.
 bool Frame::fits(const Segment& s) {
   for (size_t m = 0; m < slabs_.size(); ++m) {
-    if (s.slab_bytes[m] <= slabs_[m].bytes) continue;
+    if (!slabs_[m].used || s.slab_bytes[m] <= slabs_[m].bytes) continue;
     want(*path_[0], s);
     return false;
   }
@@ -118,10 +147,10 @@ bool Frame::fits(const Segment& s) {
 }
 
 void Frame::fit_slab(Slab& slab, size_t domain, size_t bytes) {
-  Allocator& memory = domain == 0 ? *arena_ : *plan_.devices->domains[domain].allocator;
+  Allocator& memory = memory_in(domain);
   if (slab.bytes < bytes) slab.policy.grew();
   if (domain != 0 && slab.data)
-    context_.device->deferred.emplace_back(&memory, slab.data);
+    context_.device->free(memory, slab.data);
   else
     memory.free(slab.data);
   slab.data = nullptr;
@@ -198,23 +227,28 @@ void Frame::place(const SlotShape& s, std::span<const Slab> slabs) {
   }
 }
 
-void Frame::run_steps(uint32_t begin, uint32_t end) {
+void Frame::run_steps(uint32_t begin, uint32_t end, std::vector<double>* ns) {
+  using Clock = std::chrono::steady_clock;
   const CancelToken* cancel = context_.par.cancel;
   for (uint32_t i = begin; i < end; ++i) {
     if (cancel) cancel->check();
     const plan::Step& step = plan_.steps[i];
-    if (context_.observer) {
-      Stream* stream = step.stream == plan::kNoStream ? nullptr : context_.device->streams[step.stream].get();
-      const StepView view{plan_, i, refs_, stream};
-      context_.observer->before(view);
+    if (context_.observer) context_.observer->before(view(i));
+    if (ns) {
+      const auto from = Clock::now();
       run_step(step);
-      context_.observer->after(view);
+      ns->push_back(static_cast<double>(std::chrono::nanoseconds(Clock::now() - from).count()));
     } else {
       run_step(step);
     }
+    if (context_.observer) context_.observer->after(view(i));
     for (SlotId s : plan_.frees(step))
       if (states_[s].owned) release(s);
   }
+}
+
+StepView Frame::view(uint32_t i) const {
+  return {plan_, i, refs_, context_.device ? context_.device->stream(plan_.steps[i].stream) : nullptr};
 }
 
 void Frame::run_step(const plan::Step& step) {
@@ -225,21 +259,25 @@ void Frame::run_step(const plan::Step& step) {
       return;
     case graph::Lowering::kKernel: {
       if (!program_.pattern) allocate_outputs(step);
-      Stream* stream = step.stream == plan::kNoStream ? nullptr : context_.device->streams[step.stream].get();
-      ops::KernelContext c(refs_.data(), plan_.inputs(step), plan_.outputs(step), context_.par, *this, stream);
-      try {
-        if (step.wait != plan::kNoStream) context_.device->streams[step.wait]->synchronize();
-        step.kernel->run(c);
-      } catch (const Error& e) {
-        if (e.reason() == ErrorReason::kCancelled || e.reason() == ErrorReason::kDeadline) throw;
-        const graph::Node& n = plan_.graph->node(step.node);
-        throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
-      }
+      run_kernel(step, *this);
       if (scratch_used_ | scratch_block_) scratch_used_ = scratch_block_ = 0;
       return;
     }
     default:
       ControlFlow{*this, step}.run();
+  }
+}
+
+void Frame::run_kernel(const plan::Step& step, ops::KernelHost& host) {
+  Stream* stream = context_.device ? context_.device->stream(step.stream) : nullptr;
+  ops::KernelContext c(refs_.data(), plan_.inputs(step), plan_.outputs(step), context_.par, host, stream);
+  try {
+    if (step.wait != plan::kNoStream) context_.device->synchronize(step.wait);
+    step.kernel->run(c);
+  } catch (const Error& e) {
+    if (e.reason() == ErrorReason::kCancelled || e.reason() == ErrorReason::kDeadline) throw;
+    const graph::Node& n = plan_.graph->node(step.node);
+    throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/value_data.h"
@@ -16,9 +17,13 @@ using plan::kNoSlot;
 class LaneRun::Host final : public ops::KernelHost {
  public:
   explicit Host(Frame& f) : frame_(f) {}
-  ~Host() override {
+  ~Host() override { drop_scratch(); }
+  void drop_scratch() noexcept {
     for (void* p : blocks_) frame_.arena().free(p);
+    blocks_.clear();
+    sizes_.clear();
   }
+  size_t held() const { return std::accumulate(sizes_.begin(), sizes_.end(), size_t{0}); }
   void start(const plan::Step& step) {
     step_ = &step;
     used_ = 0;
@@ -73,11 +78,23 @@ LaneRun::LaneRun(Frame& f, std::shared_ptr<const Segment> s, std::shared_ptr<con
 
 LaneRun::~LaneRun() = default;
 
+void LaneRun::settle() noexcept {
+  size_t held = 0;
+  for (const Lane& l : lanes_) held += l.host->held();
+  if (!used_ && policy_.shrinks(held, 0))
+    for (Lane& l : lanes_) l.host->drop_scratch();
+  used_ = false;
+}
+
 void LaneRun::run() {
-  for (Lane& l : lanes_) l.at = 0;
+  used_ = true;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    lanes_[i].at = 0;
+    lanes_[i].observer = frame_.context_.observer ? frame_.context_.observer->lane(i) : nullptr;
+  }
   for (std::atomic<bool>& d : done_) d = false;
   left_ = segment_->end - segment_->begin;
-  stopped_ = false;
+  stopped_ = failed_ = false;
   error_ = nullptr;
   const auto threads = static_cast<int64_t>(schedule_->lanes.size());
   frame_.context_.lane_pool->parallel_blocks(threads, 1, nullptr, [&](int64_t, int64_t) { help(); });
@@ -85,8 +102,8 @@ void LaneRun::run() {
 }
 
 void LaneRun::help() {
-  constexpr int kSpins = 200;
-  int idle = 0;
+  const auto spin = std::chrono::microseconds(frame_.context_.lane_pool->spin_us());
+  Clock::time_point idle_since{};
   while (left_.load(std::memory_order_acquire) > 0 && !stopped_.load(std::memory_order_relaxed)) {
     const uint32_t seen = progress_.load(std::memory_order_acquire);
     bool worked = false;
@@ -97,8 +114,12 @@ void LaneRun::help() {
       worked = true;
     }
     if (worked) {
-      idle = 0;
-    } else if (++idle > kSpins) {
+      idle_since = {};
+    } else if (idle_since == Clock::time_point{}) {
+      idle_since = Clock::now();
+    } else if (Clock::now() - idle_since < spin) {
+      __builtin_ia32_pause();
+    } else {
       progress_.wait(seen, std::memory_order_acquire);  // whoever holds a lane moves on
     }
   }
@@ -117,20 +138,7 @@ void LaneRun::work(size_t lane) {
   try {
     while (!stopped_.load(std::memory_order_relaxed) && ready(lane)) {
       const uint32_t i = schedule_->lanes[lane][l.at.load(std::memory_order_relaxed)];
-      const plan::Step& step = frame_.plan_.steps[i];
-      if (frame_.context_.par.cancel) frame_.context_.par.cancel->check();
-      if (step.lowering == graph::Lowering::kKernel) {
-        l.host->start(step);
-        ops::KernelContext c(frame_.refs_.data(), frame_.plan_.inputs(step), frame_.plan_.outputs(step),
-                             frame_.context_.par, *l.host);
-        try {
-          step.kernel->run(c);
-        } catch (const Error& e) {
-          if (e.reason() == ErrorReason::kCancelled || e.reason() == ErrorReason::kDeadline) throw;
-          const graph::Node& n = frame_.plan_.graph->node(step.node);
-          throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());
-        }
-      }
+      run_step(l, i);
       done_[i - segment_->begin].store(true, std::memory_order_release);
       l.at.fetch_add(1, std::memory_order_release);
       left_.fetch_sub(1, std::memory_order_acq_rel);
@@ -145,9 +153,20 @@ void LaneRun::work(size_t lane) {
   progress_.notify_all();
 }
 
+void LaneRun::run_step(Lane& lane, uint32_t i) {
+  const plan::Step& step = frame_.plan_.steps[i];
+  if (frame_.context_.par.cancel) frame_.context_.par.cancel->check();
+  const StepView view = frame_.view(i);
+  if (lane.observer) lane.observer->before(view);
+  if (step.lowering == graph::Lowering::kKernel) {
+    lane.host->start(step);
+    frame_.run_kernel(step, *lane.host);
+  }
+  if (lane.observer) lane.observer->after(view);
+}
+
 void LaneRun::stop(std::exception_ptr error) {
-  std::lock_guard lock(mutex_);
-  if (!error_) error_ = std::move(error);
+  if (!failed_.exchange(true)) error_ = std::move(error);  // read when all threads have left
   stopped_ = true;
 }
 
@@ -160,52 +179,42 @@ LaneRun& Frame::lane_run(const LaneChoice::Decision& d) {
   return *lane_runs_.back();
 }
 
+bool Frame::may_use_lanes() const { return context_.lanes > 1 && (!context_.observer || context_.observer->lane(0)); }
+
 void Frame::run_segment(const std::shared_ptr<Segment>& s) {
-  const bool plain = context_.lanes < 2 || context_.observer || plan_.devices->domains.size() > 1;
-  const LaneChoice::Decision d = plain ? LaneChoice::Decision{} : s->lane_choice->next(context_.lanes_always);
-  const auto elapsed = [from = Clock::now()] {
-    return static_cast<double>(std::chrono::nanoseconds(Clock::now() - from).count());
-  };
-  switch (d.way) {
-    case LaneChoice::Way::kPlain:
-      enter(s);
-      run_steps(s->begin, s->end);
-      return;
-    case LaneChoice::Way::kAlone: {
-      std::vector<double> ns;
-      ThreadPool* pool = std::exchange(context_.par.pool, nullptr);
-      try {
-        enter(s);
-        for (uint32_t i = s->begin; i < s->end; ++i) {
-          const double before = elapsed();
-          run_steps(i, i + 1);
-          ns.push_back(elapsed() - before);
-        }
-      } catch (...) {
-        s->lane_choice->alone({});
-        throw;
-      }
-      context_.par.pool = pool;
-      s->lane_choice->alone(ns);
-      return;
-    }
-    case LaneChoice::Way::kTogether:
-      try {
-        enter(s);
-        run_steps(s->begin, s->end);
-      } catch (...) {
-        s->lane_choice->together(0, *s, plan_, 0, false);
-        throw;
-      }
-      s->lane_choice->together(elapsed(), *s, plan_, static_cast<size_t>(context_.lanes), context_.lanes_always);
-      return;
-    case LaneChoice::Way::kLanes:
-      enter(d.segment);
-      lane_run(d).run();
-      for (uint32_t i = s->begin; i < s->end; ++i)
-        for (plan::SlotId slot : plan_.frees(plan_.steps[i]))
-          if (states_[slot].owned) release(slot);
+  using Way = LaneChoice::Way;
+  LaneChoice::Decision d;
+  if (may_use_lanes()) d = s->lane_choice->next(context_.lanes_always);
+  if (d.way == Way::kLanes) {
+    enter(d.segment);
+    const auto from = Clock::now();
+    lane_run(d).run();
+    if (d.on_trial) s->lane_choice->lanes(static_cast<double>(std::chrono::nanoseconds(Clock::now() - from).count()));
+    for (uint32_t i = s->begin; i < s->end; ++i)
+      for (plan::SlotId slot : plan_.frees(plan_.steps[i]))
+        if (states_[slot].owned) release(slot);
+    return;
   }
+  enter(s);
+  if (d.way == Way::kPlain) return run_steps(s->begin, s->end);
+  std::vector<double> ns;
+  const auto learn = [&] {
+    if (d.way == Way::kAlone)
+      s->lane_choice->alone(ns);
+    else
+      s->lane_choice->together(ns, *s, plan_, static_cast<size_t>(context_.lanes), context_.lanes_always);
+  };
+  ThreadPool* pool = context_.par.pool;
+  if (d.way == Way::kAlone) context_.par.pool = nullptr;
+  try {
+    run_steps(s->begin, s->end, &ns);
+  } catch (...) {
+    ns.clear();  // the run has failed
+    learn();
+    throw;
+  }
+  context_.par.pool = pool;
+  learn();
 }
 
 }  // namespace tenon::exec

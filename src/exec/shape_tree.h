@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/dtype.h"
+#include "base/fork_mutex.h"
 #include "base/shape.h"
 #include "plan/plan.h"
 
@@ -85,7 +85,7 @@ class ShapeTree {
  private:
   void walk(const plan::Plan& p, const std::vector<Segment::Child>& children, std::vector<const Segment*>& path,
             std::vector<PathUse>& out) const;
-  mutable std::mutex mutex_;
+  mutable OwnedForkMutex mutex_;
   std::vector<Segment::Child> roots_;
   uint64_t clock_ = 0;
 };

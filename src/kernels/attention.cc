@@ -28,7 +28,7 @@ class Tile {
         add_(binary_rows(Binary::kAdd, t).vv) {}
 
   // Query rows [i0, i0 + rows) of one batch entry and head.
-  void run(int64_t b, int64_t h, int64_t i0, int64_t rows) {
+  void run(int64_t b, int64_t h, int64_t i0, int64_t rows, const CancelToken* cancel) {
     const int64_t g = h / (a_.heads / a_.kv_heads);
     q_ = a_.q + b * a_.q_batch + h * a_.q_head + i0 * a_.q_row;
     k_ = a_.k + b * a_.k_batch + g * a_.k_head;
@@ -45,6 +45,7 @@ class Tile {
       begin = std::clamp<int64_t>(i0 + a_.causal_offset - a_.window + 1, 0, end);  // tuning: soften() hides the rest
     bool first = true;
     for (int64_t j = begin; j < end; j += kKeys, first = false) {
+      if (cancel) cancel->check();
       const int64_t n = std::min(kKeys, end - j);
       scores(j, n);
       for (int64_t i = 0; i < rows; ++i) soften(i, j, n, first);
@@ -172,7 +173,7 @@ void attention(const AttentionArgs& a, const Parallel& par, const KernelTable& t
     Tile tile(a, table);
     for (int64_t t = t0; t < t1; ++t) {
       const int64_t i = t % each * rows, h = t / each % a.heads;
-      tile.run(t / each / a.heads, h, i, std::min(rows, a.q_len - i));
+      tile.run(t / each / a.heads, h, i, std::min(rows, a.q_len - i), par.cancel);
     }
   });
 }

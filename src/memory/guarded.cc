@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kPage = 4096;
 
 struct Registry {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::vector<GuardedMemory*> memories;
   std::vector<std::pair<const char*, const char*>> ranges;
 };

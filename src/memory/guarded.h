@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <mutex>
 
+#include "base/fork_mutex.h"
 #include "tenon/allocator.h"
 
 namespace tenon::memory {
@@ -50,7 +50,7 @@ class GuardedMemory final : public Allocator {
   std::string name_;
   char* base_ = nullptr;
   size_t capacity_, used_ = 0;  ///< pages behind used_ have never been handed out
-  mutable std::mutex mutex_;
+  mutable OwnedForkMutex mutex_;
   int open_ = 0;
   size_t opened_ = 0;               ///< bytes that are accessible now
   std::map<size_t, size_t> free_;   ///< offset → bytes

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <random>
 
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/fork_mutex.h"
 #include "base/pages.h"
 #include "base/value_data.h"
 
@@ -66,10 +66,10 @@ Hash hash_bytes(const void* data, size_t n) {
 
 struct WeightStore::State {
   struct Entry {
-    std::mutex latch;
+    OwnedForkMutex latch;
     std::weak_ptr<const void> held;
   };
-  std::mutex mutex;
+  OwnedForkMutex mutex;
   std::map<Key, std::shared_ptr<Entry>> entries;
 
   std::shared_ptr<Entry> entry(const Key& key) {

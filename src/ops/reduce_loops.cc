@@ -165,8 +165,17 @@ void reduce_with(const T* x, std::span<const int64_t> dims, std::span<const bool
           walk<op>(l, top - 1, from, states + i * l.step[top]);
         }
       });
-    } else {
+    } else if (top < 0) {
       walk<op>(l, top, x, states);
+    } else {  // as `walk` does, with polls between parts
+      const int64_t inner = results * each / l.dim[top], part = std::max<int64_t>(1, (1 << 16) / inner);
+      Poll poll(c.par.cancel);
+      for (int64_t i = 0; i < l.dim[top]; i += part) {
+        Levels some = l;
+        some.dim[top] = std::min(part, l.dim[top] - i);
+        walk<op>(some, top, x, states + i * l.step[top]);
+        poll(4 * some.dim[top] * inner);
+      }
     }
   }
   for (int64_t i = 0; i < results; ++i) y[i] = finish<op>(states[i], each);

@@ -145,6 +145,32 @@ TEST(Placement, RandomGraphsGiveTheResultsOfTheCpu) {
   }
 }
 
+TEST(Placement, LanesGiveTheResultsOfTheCpu) {
+  Rng rng(5);
+  ThreadPool pool({.threads = 2});
+  exec::RunContext context;
+  context.lane_pool = &pool;
+  context.lanes = 2;
+  context.lanes_always = true;
+  const int rounds = test::counts_allocations() ? 600 : 60;
+  for (int round = 0; round < rounds; ++round) {
+    auto g = random_graph(rng, 8 + pick(rng, 16));
+    Placed cpu(g->clone(), {});
+    std::vector<std::map<std::string, std::string>> devices;
+    for (int d = 0; d <= pick(rng, 2); ++d) {
+      devices.push_back(random_device(rng, d));
+      devices.back()["async"] = std::to_string(pick(rng, 2));
+      devices.back()["fuse"] = "0";
+    }
+    Placed placed(g->clone(), devices);
+    for (int64_t n : {3, 3, 3, 3, 1, 3}) {  // trace, costs, whole, lanes, another shape, lanes
+      const std::vector<Value> feeds = feeds_of(rng, n);
+      const std::vector<Value> want = cpu.run(feeds);
+      expect_same(placed.run(feeds, context), want, fmt::format("round {}, dims {}", round, n));
+    }
+  }
+}
+
 TEST(Placement, FaultsLeaveAWorkingSessionOrAClearError) {
   Rng rng(3);
   size_t failed = 0, survived = 0;

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <vector>
 
 #include "base/error.h"
+#include "base/fork_mutex.h"
 #include "tenon/allocator.h"
 
 namespace tenon::session {
@@ -16,7 +16,7 @@ std::atomic<int> g_severity{static_cast<int>(Severity::kWarning)};
 
 /// What `make` makes, one at a time, while somebody holds it. `held` is never destroyed.
 template <class T, class Make>
-std::shared_ptr<T> only_one(std::mutex& mutex, std::weak_ptr<T>& held, Make make) {
+std::shared_ptr<T> only_one(ForkMutex& mutex, std::weak_ptr<T>& held, Make make) {
   std::lock_guard lock(mutex);
   auto one = held.lock();
   if (!one) held = one = make();
@@ -24,7 +24,7 @@ std::shared_ptr<T> only_one(std::mutex& mutex, std::weak_ptr<T>& held, Make make
 }
 
 struct Registered {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::vector<std::shared_ptr<Allocator>> all;
 
   auto find(const Device& d) {
@@ -46,13 +46,13 @@ std::string device_text(const Device& d) {
 }  // namespace
 
 std::shared_ptr<Env> env() {
-  static std::mutex mutex;
+  static constinit ForkMutex mutex;
   static auto* held = new std::weak_ptr<Env>;
   return only_one(mutex, *held, [] { return std::make_shared<Env>(); });
 }
 
 std::shared_ptr<ThreadPool> shared_pool() {
-  static std::mutex mutex;
+  static constinit ForkMutex mutex;
   static auto* held = new std::weak_ptr<ThreadPool>;
   return only_one(mutex, *held, [] { return std::make_shared<ThreadPool>(ThreadPool::Options{}); });
 }

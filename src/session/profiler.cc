@@ -79,19 +79,34 @@ std::string Profiler::end() {
 }
 
 ProfileRun::~ProfileRun() {
-  for (std::string& e : events_) profiler_.add(std::move(e));
+  for (std::string& e : steps_.events) profiler_.add(std::move(e));
+  for (Steps& lane : lanes_)
+    for (std::string& e : lane.events) profiler_.add(std::move(e));
   const auto now = Profiler::Clock::now();
-  profiler_.session_event("SequentialExecutor::Execute", begin_, now);
+  const char* executor = lanes_.empty() ? "SequentialExecutor::Execute" : "ParallelExecutor::Execute";
+  profiler_.session_event(executor, begin_, now);
   profiler_.session_event("model_run", begin_, now);
 }
 
 void ProfileRun::before(const exec::StepView& v) {
-  open_.push_back(Profiler::Clock::now());
+  steps_.before(v);
   if (inner_) inner_->before(v);
 }
 
 void ProfileRun::after(const exec::StepView& v) {
   if (inner_) inner_->after(v);
+  steps_.after(v);
+}
+
+exec::Observer* ProfileRun::lane(size_t i) {
+  if (inner_) return nullptr;
+  while (lanes_.size() <= i) lanes_.emplace_back(profiler_);
+  return &lanes_[i];
+}
+
+void ProfileRun::Steps::before(const exec::StepView&) { open_.push_back(Profiler::Clock::now()); }
+
+void ProfileRun::Steps::after(const exec::StepView& v) {
   const auto end = Profiler::Clock::now();
   const auto begin = open_.back();
   open_.pop_back();
@@ -122,8 +137,7 @@ void ProfileRun::after(const exec::StepView& v) {
     for (uint32_t id : n.provenance) names.push_back(v.plan.graph->interned(id));
     args["tenon.model_nodes"] = names;
   }
-  events_.push_back(
-      event("Node", n.name + "_kernel_time", micros(begin - profiler_.start_), micros(end - begin), args));
+  events.push_back(event("Node", n.name + "_kernel_time", micros(begin - profiler_.start_), micros(end - begin), args));
 }
 
 }  // namespace tenon::session

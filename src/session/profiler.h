@@ -1,11 +1,12 @@
 // Profiler: Chrome trace events with ORT's categories and argument names.
 #pragma once
 #include <chrono>
-#include <mutex>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/fork_mutex.h"
 #include "ep/abilities.h"
 #include "exec/observer.h"
 
@@ -31,27 +32,39 @@ class Profiler {
   std::string path_;
   Clock::time_point start_;
   uint64_t start_ns_;
-  std::mutex mutex_;
+  OwnedForkMutex mutex_;
   std::vector<std::string> events_;
   size_t dropped_ = 0;
   bool ended_ = false;
 };
 
-/// Observes one run of one thread; adds its events when it goes. `inner` sees the steps, too, closer to them.
+/// Observes one run; adds its events when it goes. `inner` sees the steps, too, closer to them, one after the other.
 class ProfileRun final : public exec::Observer {
  public:
   explicit ProfileRun(Profiler& p, exec::Observer* inner = nullptr)
-      : profiler_(p), inner_(inner), begin_(Profiler::Clock::now()) {}
+      : profiler_(p), inner_(inner), begin_(Profiler::Clock::now()), steps_(p) {}
   ~ProfileRun() override;
   void before(const exec::StepView& v) override;
   void after(const exec::StepView& v) override;
+  exec::Observer* lane(size_t i) override;
 
  private:
+  class Steps final : public exec::Observer {
+   public:
+    explicit Steps(Profiler& p) : profiler_(p) {}
+    void before(const exec::StepView& v) override;
+    void after(const exec::StepView& v) override;
+    std::vector<std::string> events;
+
+   private:
+    Profiler& profiler_;
+    std::vector<Profiler::Clock::time_point> open_;  ///< control flow nests
+  };
   Profiler& profiler_;
   exec::Observer* inner_;
   Profiler::Clock::time_point begin_;
-  std::vector<Profiler::Clock::time_point> open_;  ///< control flow nests
-  std::vector<std::string> events_;
+  Steps steps_;
+  std::deque<Steps> lanes_;
 };
 
 }  // namespace tenon::session

@@ -216,6 +216,26 @@ def test_profiling(tmp_path):
     assert plain.end_profiling() == "" and plain.get_profiling_start_time_ns() == 0
 
 
+def test_profiling_of_lanes(tmp_path):
+    """Profiled runs use lanes as others do: after some runs the events of one run come from two threads, every step has one, none twice."""
+    branches = "  ".join(f"a{k} = Sin(x)  b{k} = Tanh(a{k})  c{k} = Sin(b{k})  d{k} = Tanh(c{k})" for k in range(4))
+    two = model(f"branches (float[N] x) => (float[M] y) {{ {branches} y = Concat<axis = 0>(d0, d1, d2, d3) }}")
+    so = tenon.SessionOptions()
+    so.enable_profiling, so.profile_file_prefix = True, str(tmp_path / "trace")
+    so.execution_mode, so.inter_op_num_threads = tenon.ExecutionMode.ORT_PARALLEL, 2
+    so.add_session_config_entry("tenon.parallel", "always")
+    session = tenon.InferenceSession(two, so)
+    x = np.linspace(0, 1, 200_000, dtype=np.float32)
+    runs = 8
+    first = session.run(None, {"x": x})[0]
+    assert all(session.run(None, {"x": x})[0].tobytes() == first.tobytes() for _ in range(runs - 1))
+    events = json.loads(pathlib.Path(session.end_profiling()).read_text())
+    nodes = [e for e in events if e["cat"] == "Node"]
+    assert len(nodes) % runs == 0 and len({e["args"]["node_index"] for e in nodes}) == len(nodes) // runs
+    assert len({e["tid"] for e in nodes}) == 2
+    assert sum(e["name"] == "ParallelExecutor::Execute" for e in events) == runs
+
+
 # ---- ending a run ----
 
 def end_soon(action, after=0.3):

@@ -205,6 +205,26 @@ FORKS = {
         good = ask()
         if child == 0: sys.exit(0 if good else 1)
     """,
+    "with lanes and a device with streams, while another thread runs": """
+        o = tenon.SessionOptions()
+        o.execution_mode, o.inter_op_num_threads = tenon.ExecutionMode.ORT_PARALLEL, 2
+        o.add_session_config_entry("tenon.parallel", "always")
+        s = tenon.InferenceSession(TWO, o, providers=[("TestDeviceExecutionProvider", {"async": "1", "ops": "Add"}), "CPUExecutionProvider"])
+        x = np.ones(1 << 12, np.float32)
+        feed = {"a": x, "b": x}
+        for _ in range(6):
+            s.run(None, feed)
+        def work():
+            while True:
+                s.run(None, feed)
+        threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.1)
+        child = os.fork()
+        good = all(s.run(None, feed)[0][0] == 2 for _ in range(20))
+        if child == 0:
+            del s
+            sys.exit(0 if good else 1)
+    """,
     "while runs are pending": """
         s = endless()
         for _ in range(8):

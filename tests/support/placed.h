@@ -33,10 +33,10 @@ struct Placed {
     frame = std::make_unique<exec::Frame>(*program, arena);
   }
 
-  std::vector<Value> run(const std::vector<Value>& feeds) {
+  std::vector<Value> run(const std::vector<Value>& feeds, const exec::RunContext& context = {}) {
     for (size_t i = 0; i < feeds.size(); ++i) frame->bind(i, feeds[i]);
     std::vector<Value> out;
-    frame->run({});
+    frame->run(context);
     for (size_t i = 0; i < plan->results.size(); ++i) out.push_back(frame->take_value(i));
     frame->reset();
     return out;

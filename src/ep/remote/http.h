@@ -1,12 +1,12 @@
 // HttpClient: requests over libcurl, several at a time, ended early when the run is.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/fork_mutex.h"
 #include "ep/remote/options.h"
 
 namespace tenon::ep::remote {
@@ -42,7 +42,7 @@ class HttpClient {
   void give(std::unique_ptr<Connection> c);
 
   const Options& options_;
-  std::mutex mutex_;
+  OwnedForkMutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
 };
 

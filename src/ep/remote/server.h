@@ -1,8 +1,8 @@
 // Server: calls of one model on one server.
 #pragma once
-#include <mutex>
 #include <optional>
 
+#include "base/fork_mutex.h"
 #include "ep/remote/http.h"
 #include "ep/remote/protocol.h"
 
@@ -54,7 +54,7 @@ class Server {
   const Options options_;
   std::string url_;
   HttpClient http_;
-  std::mutex mutex_;
+  OwnedForkMutex mutex_;
   std::optional<Model> model_;
 };
 

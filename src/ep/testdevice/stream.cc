@@ -2,37 +2,61 @@
 #include "ep/testdevice/stream.h"
 
 #include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <random>
+#include <thread>
 #include <utility>
+
+#include "base/fork.h"
 
 namespace tenon::ep::testdevice {
 
-TestStream::~TestStream() {
-  {
-    std::lock_guard lock(mutex_);
-    stop_ = true;
+/// The thread is started by the first task.
+class TestStream::Worker {
+ public:
+  Worker(int max_delay_us, uint64_t seed) : max_delay_us_(max_delay_us), random_(seed) {}
+  ~Worker() {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
   }
-  changed_.notify_all();
-  if (worker_.joinable()) worker_.join();
-}
+  bool own() const { return generation_ == fork_generation(); }
 
-void TestStream::enqueue(std::function<void()> task) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!worker_.joinable()) worker_ = std::thread([this] { work(); });
-    tasks_.push_back(std::move(task));
+  void enqueue(std::function<void()> task) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+      tasks_.push_back(std::move(task));
+    }
+    changed_.notify_all();
   }
-  changed_.notify_all();
-}
 
-void TestStream::synchronize() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return tasks_.empty() && !busy_; });
-  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-  lock.unlock();
-  if (on_synchronize_) on_synchronize_();
-}
+  void synchronize() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return tasks_.empty() && !busy_; });
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
 
-void TestStream::work() {
+ private:
+  void work();
+
+  const int generation_ = fork_generation();
+  const int max_delay_us_;
+  std::mt19937_64 random_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_;
+  std::exception_ptr error_;
+  bool busy_ = false, stop_ = false;
+  std::thread thread_;
+};
+
+void TestStream::Worker::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
@@ -59,6 +83,27 @@ void TestStream::work() {
     if (error) error_ = error;
     changed_.notify_all();
   }
+}
+
+TestStream::TestStream(int id, int max_delay_us, uint64_t seed, std::function<void()> on_synchronize)
+    : id_(id), max_delay_us_(max_delay_us), seed_(seed), on_synchronize_(std::move(on_synchronize)) {}
+
+TestStream::~TestStream() {
+  if (worker_ && !worker_->own()) worker_.release();  // NOLINT: its thread, which holds parts of it, is not here
+}
+
+TestStream::Worker& TestStream::worker() {
+  const std::lock_guard lock(mutex_);
+  if (worker_ && !worker_->own()) worker_.release();  // NOLINT: as above
+  if (!worker_) worker_ = std::make_unique<Worker>(max_delay_us_, seed_);
+  return *worker_;
+}
+
+void TestStream::enqueue(std::function<void()> task) { worker().enqueue(std::move(task)); }
+
+void TestStream::synchronize() {
+  worker().synchronize();
+  if (on_synchronize_) on_synchronize_();
 }
 
 }  // namespace tenon::ep::testdevice

@@ -10,7 +10,7 @@ int64_t axis_of(const TensorRef& t) { return t.dtype == DType::kInt32 ? *t.as<in
 
 // Values are stored as S and accumulated as A (integers unsigned, so that they wrap).
 template <class S, class A, bool kProduct>
-void scan(const S* x, S* y, int64_t n, int64_t step, bool exclusive) {
+void scan(const S* x, S* y, int64_t n, int64_t step, bool exclusive, Poll& poll) {
   const auto load = [](S v) {
     if constexpr (std::is_arithmetic_v<S>)
       return static_cast<A>(v);
@@ -26,11 +26,16 @@ void scan(const S* x, S* y, int64_t n, int64_t step, bool exclusive) {
       return static_cast<S>(v);
   };
   A sum = kProduct ? 1 : 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const A v = load(x[i * step]);  // before the write: y may be x
-    if (exclusive) y[i * step] = store(sum);
-    sum = kProduct ? sum * v : sum + v;
-    if (!exclusive) y[i * step] = store(sum);
+  constexpr int64_t kPart = 1 << 18;
+  for (int64_t part = 0; part < n; part += kPart) {
+    const int64_t end = std::min(n, part + kPart);
+    for (int64_t i = part; i < end; ++i) {
+      const A v = load(x[i * step]);  // before the write: y may be x
+      if (exclusive) y[i * step] = store(sum);
+      sum = kProduct ? sum * v : sum + v;
+      if (!exclusive) y[i * step] = store(sum);
+    }
+    poll(2 * (end - part));
   }
 }
 
@@ -50,9 +55,11 @@ class Cumulative final : public Kernel {
         x.dtype, [&]<class S>() {
           using A = typename Accumulator<S>::type;
           c.par.loop(outer * inner, 1.2 * static_cast<double>(n), [&](int64_t begin, int64_t end) {
+            Poll poll(c.par.cancel);
             for (int64_t r = begin; r < end; ++r) {
               const int64_t first = r / inner * n * inner + r % inner + (reverse_ ? (n - 1) * inner : 0);
-              scan<S, A, kProduct>(x.as<S>() + first, y.out<S>() + first, n, reverse_ ? -inner : inner, exclusive_);
+              scan<S, A, kProduct>(x.as<S>() + first, y.out<S>() + first, n, reverse_ ? -inner : inner, exclusive_,
+                                   poll);
             }
           });
         });

@@ -51,7 +51,9 @@ struct LabelEncoder final : Kernel {
   void run(KernelContext& c) const override {
     const TensorRef &x = c.input(0), &y = c.output(0);
     auto* found = c.scratch<int64_t>(x.count);
-    const auto look_up = [](const auto& map, const auto& key) {
+    Poll poll(c.par.cancel);
+    const auto look_up = [&poll](const auto& map, const auto& key) {
+      poll(50);
       const auto it = map.find(key);
       return it == map.end() ? int64_t{-1} : it->second;
     };

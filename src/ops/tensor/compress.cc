@@ -30,9 +30,12 @@ struct Compress final : Kernel {
     const TensorRef& y = c.output(0, x.dtype, dims);
     if (y.count == 0) return;
     char* to = static_cast<char*>(y.data);
+    Poll poll(c.par.cancel);
     for (int64_t o = 0; o < outer; ++o) {
       for (int64_t i = 0; i < length; ++i) {
+        poll(2);
         if (!keep[i]) continue;
+        poll(inner);
         copy_elements({}, x.dtype, element(x.data, x.dtype, (o * dim + i) * inner), to, inner);
         to = element(to, x.dtype, inner);
       }

@@ -72,14 +72,18 @@ struct NonMaxSuppression final : Kernel {
   int64_t select(const KernelContext& c, const float* boxes, const float* scores, int64_t n, int64_t most,
                  float overlap, int64_t* candidates, int64_t* kept) const {
     int64_t m = 0, count = 0;
+    Poll poll(c.par.cancel);
     for (int64_t i = 0; i < n && most > 0; ++i)
       if (!c.has_input(4) || scores[i] > *c.input(4).as<float>()) candidates[m++] = i;
     const auto score = [&](int64_t i) {  // NaN comes last
       return scores[i] == scores[i] ? scores[i] : -std::numeric_limits<float>::infinity();
     };
-    std::sort(candidates, candidates + m,
-              [&](int64_t a, int64_t b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
+    std::sort(candidates, candidates + m, [&](int64_t a, int64_t b) {
+      poll(10);
+      return score(a) != score(b) ? score(a) > score(b) : a < b;
+    });
     for (int64_t i = 0; i < m && count < most; ++i) {
+      poll(10 * count);
       const Box box = box_of(boxes + candidates[i] * 4, centered);
       bool free = true;
       for (int64_t k = 0; k < count && free; ++k) free = !overlaps(box, box_of(boxes + kept[k] * 4, centered), overlap);

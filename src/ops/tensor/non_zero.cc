@@ -34,8 +34,11 @@ struct NonZero final : Kernel {
       const int64_t rank = std::max<int64_t>(1, x.rank), dims[] = {rank, n};
       auto* out = c.output(0, DType::kInt64, dims).out<int64_t>();
       int64_t column = 0;
+      Poll poll(c.par.cancel);
       for (int64_t i = 0; i < x.count; ++i) {
+        poll(2);
         if (!is_set(in[i])) continue;
+        poll(2 * rank);
         int64_t flat = i;
         if (x.rank == 0) out[column] = 0;
         for (int64_t k = static_cast<int64_t>(x.rank) - 1; k >= 0; --k) {

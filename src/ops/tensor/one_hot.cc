@@ -44,7 +44,9 @@ struct OneHot final : Kernel {
     fill_elements(c.par, y.dtype, values.data, y.data, y.count);
     visit_size(y.dtype, [&]<class T>() {
       const T& on = values.as<T>()[1];
+      Poll poll(c.par.cancel);
       for (int64_t i = 0; i < indices.count; ++i) {
+        poll(10);
         const double index = std::trunc(number_at(indices, i));
         if (!(index >= static_cast<double>(-depth) && index < static_cast<double>(depth))) continue;  // all off
         const int64_t k = static_cast<int64_t>(index) + (index < 0 ? depth : 0);

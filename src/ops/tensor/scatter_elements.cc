@@ -29,7 +29,9 @@ struct ScatterElements final : Kernel {
     if (indices.count == 0) return;
     const TensorRef out = addressable(c, y);
     const ElementIndex walk(out, indices, axis);
+    Poll poll(c.par.cancel);
     walk.each(0, walk.rows(), [&](int64_t i, int64_t at) {
+      poll(5);
       combine(element(out.data, out.dtype, at), element(updates.data, out.dtype, i), 1);
     });
     finish(out, y);

@@ -36,7 +36,9 @@ struct ScatterND final : Kernel {
     const int64_t depth = indices.dim[indices.rank - 1];
     const int64_t block = extent(out.dims(), static_cast<size_t>(depth), out.rank);
     const auto* index = indices.as<int64_t>();
+    Poll poll(c.par.cancel);
     for (int64_t i = 0; i < indices.count / depth; ++i) {
+      poll(10 + block);
       int64_t at = 0, stride = out.count;
       for (int64_t k = 0; k < depth; ++k) {
         const int64_t j = resolve_index(index[i * depth + k], out.dim[k]);

@@ -44,22 +44,30 @@ auto key(T x) {
 
 /// Indices of the k first elements of a strided row of n, in order.
 template <class T>
-void select(const T* row, int64_t n, int64_t stride, int64_t k, bool largest, int64_t* best) {
+void select(const T* row, int64_t n, int64_t stride, int64_t k, bool largest, int64_t* best, Poll& poll) {
   const auto before = [&](int64_t a, int64_t b) {
     const auto x = key(row[a * stride]), y = key(row[b * stride]);
     if (largest ? less(y, x) : less(x, y)) return true;
     if (largest ? less(x, y) : less(y, x)) return false;
     return a < b;
   };
+  const auto in_heap = [&](int64_t a, int64_t b) {
+    poll(10);
+    return before(a, b);
+  };
+  constexpr int64_t kPart = 1 << 18;
   for (int64_t i = 0; i < k; ++i) best[i] = i;
-  std::make_heap(best, best + k, before);  // the worst of the best is on top
-  for (int64_t i = k; i < n; ++i) {
-    if (!before(i, best[0])) continue;
-    std::pop_heap(best, best + k, before);
-    best[k - 1] = i;
-    std::push_heap(best, best + k, before);
+  std::make_heap(best, best + k, in_heap);  // the worst of the best is on top
+  for (int64_t part = k; part < n; part += kPart) {
+    for (int64_t i = part; i < std::min(n, part + kPart); ++i) {
+      if (!before(i, best[0])) continue;
+      std::pop_heap(best, best + k, in_heap);
+      best[k - 1] = i;
+      std::push_heap(best, best + k, in_heap);
+    }
+    poll(2 * kPart);
   }
-  std::sort_heap(best, best + k, before);
+  std::sort_heap(best, best + k, in_heap);
 }
 
 struct TopK final : Kernel {
@@ -77,10 +85,11 @@ struct TopK final : Kernel {
     auto* all = c.scratch<int64_t>(rows * k);
     visit<Join<NumericTypes, TypeList<Half, BFloat16>>>(x.dtype, [&]<class T>() {
       c.par.loop(rows, static_cast<double>(n) * 2 + static_cast<double>(k) * 20, [&](int64_t begin, int64_t end) {
+        Poll poll(c.par.cancel);
         for (int64_t r = begin; r < end; ++r) {
           const T* row = x.as<T>() + r / inner * n * inner + r % inner;
           int64_t* best = all + r * k;
-          select(row, n, inner, k, largest, best);
+          select(row, n, inner, k, largest, best, poll);
           const int64_t to = r / inner * k * inner + r % inner;
           for (int64_t i = 0; i < k; ++i) {
             if (values) c.output(0).out<T>()[to + i * inner] = row[best[i] * inner];

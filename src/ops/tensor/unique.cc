@@ -62,8 +62,10 @@ struct Unique final : Kernel {
     auto* counts = c.scratch<int64_t>(n);  // per group
     std::iota(order, order + n, 0);
     int64_t groups = 0;
+    Poll poll(c.par.cancel);
     visit<Types>(x.dtype, [&]<class T>() {
       const auto compare_items = [&](int64_t i, int64_t j) {
+        poll(10 + outer * inner);
         for (int64_t o = 0; o < outer; ++o)
           for (int64_t k = 0; k < inner; ++k)
             if (const int r = compare(x.as<T>()[(o * n + i) * inner + k], x.as<T>()[(o * n + j) * inner + k])) return r;
@@ -86,7 +88,11 @@ struct Unique final : Kernel {
     std::iota(place, place + groups, 0);
     auto* by_place = c.scratch<int64_t>(groups);
     std::iota(by_place, by_place + groups, 0);
-    if (!sorted) std::sort(by_place, by_place + groups, [&](int64_t g, int64_t h) { return first[g] < first[h]; });
+    if (!sorted)
+      std::sort(by_place, by_place + groups, [&](int64_t g, int64_t h) {
+        poll(10);
+        return first[g] < first[h];
+      });
     for (int64_t p = 0; p < groups; ++p) place[by_place[p]] = p;
 
     if (c.has_output(0)) {

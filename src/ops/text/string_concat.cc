@@ -9,7 +9,9 @@ struct StringConcat final : Kernel {
   void run(KernelContext& c) const override {
     const TensorRef& y = c.output(0);
     const TensorRef* in[] = {&c.input(0), &c.input(1)};
+    Poll poll(c.par.cancel);
     for (int64_t i = 0; i < y.count; ++i) {
+      poll(100);
       int64_t at[2] = {0, 0};
       for (int side = 0; side < 2; ++side) {
         int64_t flat = i, stride = 1;

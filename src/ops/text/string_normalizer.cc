@@ -36,8 +36,10 @@ struct StringNormalizer final : Kernel {
   void run(KernelContext& c) const override {
     const TensorRef& x = c.input(0);
     std::vector<std::string> kept;
+    Poll poll(c.par.cancel);
     for (int64_t i = 0; i < x.count; ++i) {
       const std::string& s = x.as<std::string>()[i];
+      poll(100 + static_cast<int64_t>(s.size()) * 10);
       if (!stop.empty() && stop.contains(exact ? s : map_case(s, to_lower))) continue;
       kept.push_back(action == Action::kNone ? s : map_case(s, action == Action::kLower ? to_lower : to_upper));
     }

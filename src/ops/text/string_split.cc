@@ -48,7 +48,9 @@ struct StringSplit final : Kernel {
     const auto* in = x.as<std::string>();
     auto* counts = c.scratch<int64_t>(x.count);
     int64_t longest = 0;
+    Poll poll(c.par.cancel);
     for (int64_t i = 0; i < x.count; ++i) {
+      poll(20 + static_cast<int64_t>(in[i].size()));
       counts[i] = 0;
       split(in[i], delimiter, most, [&](std::string_view) { ++counts[i]; });
       longest = std::max(longest, counts[i]);
@@ -59,6 +61,7 @@ struct StringSplit final : Kernel {
     dims.push_back(longest);
     auto* out = c.output(0, DType::kString, dims).out<std::string>();
     for (int64_t i = 0; i < x.count; ++i) {
+      poll(50 * longest + static_cast<int64_t>(in[i].size()));
       int64_t k = 0;
       split(in[i], delimiter, most, [&](std::string_view s) { out[i * longest + k++] = s; });
       for (; k < longest; ++k) out[i * longest + k].clear();

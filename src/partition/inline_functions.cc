@@ -1,4 +1,4 @@
-// Calls of model functions become the nodes of their bodies, under a node budget.
+// Calls of model functions, and ops that are expanded, become nodes that compute the same, under a node budget.
 #include "partition/inline_functions.h"
 
 #include <algorithm>
@@ -18,19 +18,26 @@ using graph::ValueId;
 std::vector<NodeId> unclaimed_calls(const graph::Graph& g) {
   std::vector<NodeId> calls;
   for (NodeId n = 0; n < g.node_limit(); ++n)
-    if (g.node(n).alive && !g.node(n).def && g.node(n).provider.empty()) calls.push_back(n);
+    if (g.node(n).alive && (!g.node(n).def || graph::is_expanded(g.node(n))) && g.node(n).provider.empty())
+      calls.push_back(n);
   return calls;
 }
 
-void inline_call(graph::Graph& g, NodeId call) {
-  const graph::Node node = g.node(call);
+std::vector<ValueId> instantiate(graph::Graph& g, NodeId call) {
+  const graph::Node& node = g.node(call);
+  if (node.def) return node.def->expand(g, call);
   const graph::Function* f = g.find_function(node.domain, node.op, node.overload);
   if (!f || !f->instantiate) {
     fail(ErrorCode::kInvalidGraph, "node \"{}\": there is no function {}.{}{}{}", node.name, node.domain, node.op,
          node.overload.empty() ? "" : ":", node.overload);
   }
+  return f->instantiate(g, call);
+}
+
+void inline_call(graph::Graph& g, NodeId call) {
+  const graph::Node node = g.node(call);
   const auto first = static_cast<NodeId>(g.node_limit());
-  const std::vector<ValueId> results = f->instantiate(g, call);
+  const std::vector<ValueId> results = instantiate(g, call);
   for (size_t k = 0; k < node.outputs.size(); ++k) {
     if (node.outputs[k] == kNone) continue;
     if (k >= results.size() || results[k] == kNone)

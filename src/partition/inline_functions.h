@@ -4,7 +4,8 @@
 
 namespace tenon::partition {
 
-/// Inlines every call that no provider has claimed (Node::def null, provider empty), one level deep; nested calls
+/// Inlines every call that no provider has claimed (Node::def null, provider empty), and every node that its op expands
+/// (OpDef::expand), one level deep; nested calls
 /// become calls of the graph, to be offered to the providers again. Returns how many were inlined. Fails with limit
 /// "function_nodes" when the graph would pass `max_nodes` nodes, before memory is spent.
 size_t inline_functions(graph::Graph& g, size_t max_nodes = 1'000'000);

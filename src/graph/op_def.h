@@ -100,6 +100,7 @@ struct OpDef {
   /// Makes nodes before `node` that compute the same, and returns the values that its outputs become: for ops without a
   /// kernel, and for nodes with bodies, which kernels cannot run. The partitioner asks the providers first.
   std::vector<uint32_t> (*expand)(Graph& g, uint32_t node) = nullptr;
+  bool names_values = false;  ///< its attributes name values of the graph: it is expanded before anything is rewritten
 };
 /// Whether a node is one that only its op's `expand` makes runnable.
 bool is_expanded(const Node& n);

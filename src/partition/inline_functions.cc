@@ -34,7 +34,8 @@ std::vector<ValueId> instantiate(graph::Graph& g, NodeId call) {
   return f->instantiate(g, call);
 }
 
-void inline_call(graph::Graph& g, NodeId call) {
+/// Returns what the outputs have become.
+std::vector<ValueId> inline_call(graph::Graph& g, NodeId call) {
   const graph::Node node = g.node(call);
   const auto first = static_cast<NodeId>(g.node_limit());
   const std::vector<ValueId> results = instantiate(g, call);
@@ -66,6 +67,25 @@ size_t inline_functions(graph::Graph& g, size_t max_nodes) {
   }
   if (!calls.empty()) ops::infer_types(g);
   return calls.size();
+}
+
+void expand_by_name(graph::Graph& g) {
+  bool any = false;
+  for (NodeId n = 0; n < g.node_limit(); ++n) {
+    if (!g.node(n).alive || !g.node(n).def || !g.node(n).def->names_values) continue;
+    std::vector<std::string> names;  // a later node may name what this one computes
+    for (ValueId v : g.node(n).outputs) names.push_back(v == kNone || g.pinned(v) ? std::string() : g.value(v).name);
+    try {
+      const std::vector<ValueId> made = inline_call(g, n);
+      for (size_t k = 0; k < names.size(); ++k)
+        if (!names[k].empty() && g.producer(made[k]) != kNone && !g.pinned(made[k])) g.rename(made[k], names[k]);
+    } catch (const Error& e) {
+      throw Error(e.code(), fmt::format("node \"{}\" ({}): {}", g.node(n).name, g.node(n).op, e.what()), e.reason(),
+                  e.limit());
+    }
+    any = true;
+  }
+  if (any) ops::infer_types(g);
 }
 
 }  // namespace tenon::partition

@@ -10,4 +10,7 @@ namespace tenon::partition {
 /// "function_nodes" when the graph would pass `max_nodes` nodes, before memory is spent.
 size_t inline_functions(graph::Graph& g, size_t max_nodes = 1'000'000);
 
+/// Expands the nodes whose attributes name values (OpDef::names_values), while the values still have their names.
+void expand_by_name(graph::Graph& g);
+
 }  // namespace tenon::partition

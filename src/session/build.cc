@@ -6,6 +6,7 @@
 #include "graph/verify.h"
 #include "onnx/write.h"
 #include "ops/op.h"
+#include "partition/inline_functions.h"
 #include "passes/pass.h"
 #include "session/config_keys.h"
 #include "session/default_group.h"
@@ -117,6 +118,7 @@ void Session::Impl::optimize(graph::Graph& g) {
   o.verify = session::config_bool(options.config, "tenon.verify", false);
   o.log = &log;
   o.own_provider = placement.providers.back().key;
+  partition::expand_by_name(g);
   passes::PassManager manager(
       g, o, [cap = o.fold_bytes](const graph::Graph& gr, graph::NodeId n) { return exec::fold(gr, n, cap); });
   manager.run(passes::Level::kNone, std::min(o.level, passes::Level::kBasic));

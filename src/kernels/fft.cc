@@ -54,6 +54,18 @@ void pass(const Complex* x, Complex* y, const Complex* w, int64_t m, int64_t s) 
         out[q] = a + sum;
         out[q + s] = t[1] * (mid + turn);
         out[q + 2 * s] = t[2] * (mid - turn);
+      } else if constexpr (R == 5) {
+        constexpr double c1 = 0.30901699437494742410, c2 = -0.80901699437494742410;
+        constexpr double s1 = 0.95105651629515357212, s2 = 0.58778525229247312917;
+        const Complex a = in[q], b = in[q + s * m], c = in[q + 2 * s * m], d = in[q + 3 * s * m], e = in[q + 4 * s * m];
+        const Complex outer = b + e, inner = c + d, far = b - e, near = c - d;
+        const Complex p1 = a + c1 * outer + c2 * inner, p2 = a + c2 * outer + c1 * inner;
+        const Complex turn1 = turned(s1 * far + s2 * near), turn2 = turned(s2 * far - s1 * near);
+        out[q] = a + outer + inner;
+        out[q + s] = t[1] * (p1 + turn1);
+        out[q + 2 * s] = t[2] * (p2 + turn2);
+        out[q + 3 * s] = t[3] * (p2 - turn2);
+        out[q + 4 * s] = t[4] * (p1 - turn1);
       } else {
         static_assert(R == 4);
         const Complex a = in[q], b = in[q + s * m], c = in[q + 2 * s * m], d = in[q + 3 * s * m];
@@ -147,6 +159,8 @@ void Fft::mixed_radix(Complex* x, Complex* scratch) const {
       pass<2>(from, to, roots_.data(), m, s);
     else if (f == 3)
       pass<3>(from, to, roots_.data(), m, s);
+    else if (f == 5)
+      pass<5>(from, to, roots_.data(), m, s);
     else
       pass_any(from, to, roots_.data(), f, m, s);
     s *= f;

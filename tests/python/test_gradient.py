@@ -98,14 +98,10 @@ def test_second_derivative():
     assert run(model, inputs)[1][0] == 12
 
 
-@pytest.mark.parametrize("text, part", [
-    ("m = Ceil(x) y = Neg(m)", "passes node \"\""),
-])
-def test_refusals(text, part):
+def test_refusal():
     inputs = {"x": np.array([2.0])}
-    with pytest.raises(ort.Error) as e:
-        run(build(text, ["x"], inputs), inputs)
-    assert part is None or part in str(e.value) and "expected one of Abs, Add" in str(e.value)
+    with pytest.raises(ort.Error, match=r"Gradient passes node .* \(Ceil\), expected one of Abs, Add"):
+        run(build("m = Ceil(x) y = Neg(m)", ["x"], inputs), inputs)
 
 
 def test_names_that_do_not_exist():

@@ -123,7 +123,7 @@ class Kernel final : public FloatKernel<Kernel> {
     r.taps = element_count(window.kernel), r.positions = element_count(r.out), r.volume = element_count(r.in);
     if (r.volume >= INT32_MAX) fail_limit("deform_conv_plane", "a plane of X has {} elements", r.volume);
     const int64_t rows = r.channels * r.taps, filters = y.dim[1];
-    const int64_t tile = std::clamp<int64_t>((int64_t{1} << 20) / std::max<int64_t>(rows, 1), 16, r.positions);
+    const int64_t tile = std::min(std::max<int64_t>((int64_t{1} << 20) / std::max<int64_t>(rows, 1), 16), r.positions);
     T* samples = c.scratch<T>(checked_mul(rows, tile));
     auto* at = c.scratch<int32_t>(checked_mul(sets_ * r.taps * r.corners(), tile));
     T* share = c.scratch<T>(sets_ * r.taps * r.corners() * tile);

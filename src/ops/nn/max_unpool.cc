@@ -20,7 +20,7 @@ Dims pooled_from(const graph::Attrs& attrs, std::span<const int64_t> x, Symbols*
     if (sym)
       d = sym->add(sym->mul(sym->add(d, -1), w.stride[i]), rest);
     else
-      d = checked_mul(d - 1, w.stride[i]) + rest;
+      d = (d > 0 ? checked_mul(d - 1, w.stride[i]) : -w.stride[i]) + rest;
     if (!is_symbol(d) && d < 0) fail("spatial dim {} of the result is {}, expected at least 0", i, d);
   }
   return out;

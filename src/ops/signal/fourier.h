@@ -1,6 +1,8 @@
 // What DFT and STFT share: transforms of many signals side by side, computed in double for every element type.
 #pragma once
 #include <algorithm>
+#include <cmath>
+#include <memory>
 #include <mutex>
 
 #include "kernels/fft.h"

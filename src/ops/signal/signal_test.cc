@@ -159,7 +159,8 @@ void check_dft(const DftCase& d, DType t) {
       const size_t at = ((o * bins + k) * inner + i) * out_parts;
       const double bound = bound_of(t) * (1 + std::sqrt(static_cast<double>(n)));
       EXPECT_NEAR(out[at], want[k].real(), bound) << "row " << row << ", bin " << k;
-      if (out_parts == 2) EXPECT_NEAR(out[at + 1], want[k].imag(), bound) << "row " << row << ", bin " << k;
+      if (out_parts == 1) continue;
+      EXPECT_NEAR(out[at + 1], want[k].imag(), bound) << "row " << row << ", bin " << k;
     }
   }
 }
@@ -177,7 +178,7 @@ TEST(Dft, EveryForm) {
   };
   for (const DftCase& d : kCases)
     for (DType t : kFloats) {
-      SCOPED_TRACE(fmt::format("version {} dims {} axis {}", d.version, fmt::join(d.dims, " "), d.axis));
+      SCOPED_TRACE(fmt::format("version {} dims {} axis {}", d.version, to_string(d.dims), d.axis));
       check_dft(d, t);
     }
 }
@@ -188,7 +189,9 @@ TEST(Dft, FloatResultsAreRoundedOnce) {
   for (size_t i = 0; i < ramp.size(); ++i) ramp[i] = static_cast<double>(i % 10);
   const auto y = items<float>(run1("DFT", 20, {numbers(DType::kFloat, {1, 100, 1}, ramp)}));
   for (size_t k = 0; k < 100; ++k)
-    if (k % 10 != 0) EXPECT_LT(std::hypot(y[2 * k], y[2 * k + 1]), 1e-10) << k;
+    if (k % 10 != 0) {
+      EXPECT_LT(std::hypot(y[2 * k], y[2 * k + 1]), 1e-10) << k;
+    }
 }
 
 TEST(Dft, Errors) {

@@ -23,7 +23,8 @@ void infer(InferContext& c) {
   if (!c.has_rank(0)) return c.set_unranked(0, c.dtype(0));
   Dims d = c.dims(0);
   const auto shape = c.ints(1);
-  const int64_t count = c.has_rank(1) && !is_symbol(c.dims(1)[0]) ? c.dims(1)[0] : -1;
+  int64_t count = c.has_rank(1) && !is_symbol(c.dims(1)[0]) ? c.dims(1)[0] : -1;
+  if (shape) count = static_cast<int64_t>(shape->size());
   const Dims entry = entries_of_axes(c.attrs(), d.size(), count);
   for (size_t k = 0; k < d.size(); ++k) {
     if (entry[k] < 0) continue;

@@ -20,6 +20,10 @@ void infer(InferContext& c) {
   if (!axes) axes = int_count(c, kBlock);
   const auto image = c.ints(kImage), block = c.ints(kBlock);
   if (!axes) return c.set_unranked(0, c.dtype(kColumns));
+  if (*axes == 0) fail("image_shape is empty, expected at least one dim");
+  if (image && image->size() != *axes) fail("image_shape has {} entries, expected {}", image->size(), *axes);
+  for (size_t i = 0; image && i < *axes; ++i)
+    if (!is_symbol((*image)[i]) && (*image)[i] < 0) fail("image_shape[{}] is {}, expected at least 0", i, (*image)[i]);
   const Dims x = c.has_rank(kColumns) ? c.dims(kColumns) : fresh_dims(c, 3);
   Dims out{x[0], c.fresh()};
   int64_t blocks = 1, taps = 1;
@@ -32,14 +36,10 @@ void infer(InferContext& c) {
     out[1] = c.sym.floor_div(x[1], taps);
     if (!is_symbol(x[1]) && !is_symbol(taps) && x[1] % taps != 0)
       fail("the input has {} rows, expected a multiple of the {} elements of a block", x[1], taps);
-    for (size_t i = 0; image && image->size() == *axes && i < *axes; ++i)
-      blocks = c.sym.mul(blocks, w.out(c, i, (*image)[i]));
+    for (size_t i = 0; image && i < *axes; ++i) blocks = c.sym.mul(blocks, w.out(c, i, (*image)[i]));
     if (image) expect_equal(c, x[2], blocks, "columns of the input and blocks in the image");
   }
-  for (size_t i = 0; i < *axes; ++i) {
-    out.push_back(image ? (*image)[i] : c.fresh());
-    if (!is_symbol(out.back()) && out.back() < 0) fail("image_shape[{}] is {}, expected at least 0", i, out.back());
-  }
+  for (size_t i = 0; i < *axes; ++i) out.push_back(image ? (*image)[i] : c.fresh());
   limit_elements(out);
   c.set(0, c.dtype(kColumns), std::move(out));
 }
@@ -92,7 +92,7 @@ struct Col2Im final : Kernel {
       for (int64_t plane = begin; plane < end; ++plane) {
         T* image = y + plane * size;
         std::fill_n(image, size, T{});
-        for (int64_t row = 0; row < taps * blocks / grid[last]; ++row) {
+        for (int64_t row = 0; blocks > 0 && row < taps * blocks / grid[last]; ++row) {
           // A row: the blocks that differ in their place along the last axis, at one element of the block.
           const int64_t tap = row / (blocks / grid[last]);
           int64_t flat = row % (blocks / grid[last]), element = tap / w.kernel[last], base = 0, step = d[last + 2];

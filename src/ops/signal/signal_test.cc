@@ -70,8 +70,8 @@ Value mel(int64_t bins, int64_t length, int64_t rate, double lower, double upper
 TEST(MelWeightMatrix, TrianglesWithPeakOne) {
   const Value y = mel(8, 16, 8192, 0, 8192 / 2);
   ASSERT_EQ(dims_of(y), (Shape{9, 8}));
-  // Edges (17 / 8192 times the hertz of 10 points that are evenly spaced in mel): 0 0 0 1 1 2 2 4 5 6.
-  const int64_t edges[] = {0, 0, 0, 1, 1, 2, 2, 4, 5, 6};
+  // Edges (17 / 8192 times the hertz of 10 points that are evenly spaced in mel): 0 0 0 1 1 2 3 4 5 6.
+  const int64_t edges[] = {0, 0, 0, 1, 1, 2, 3, 4, 5, 6};
   const auto w = as_doubles(y);
   for (int64_t i = 0; i < 8; ++i)
     for (int64_t j = 0; j < 9; ++j) {

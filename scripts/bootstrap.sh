@@ -8,7 +8,8 @@ packages=(
   g++ cmake ninja-build git make ccache lld
   clang-14 clang-format libclang-rt-14-dev
   libprotozero-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev zlib1g-dev
-  libcurl4-openssl-dev
+  libcurl4-openssl-dev libre2-dev
+  libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libopenjp2-7-dev
   python3 python3-venv python3-dev
 )
 missing=()

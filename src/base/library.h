@@ -1,5 +1,5 @@
-// SharedLibrary: a library of the system that is loaded when it is first needed. PluginLibrary: one that a client
-// names.
+// SharedLibrary: a library of the system, or one of ours, that is loaded when it is first needed. PluginLibrary: one
+// that a client names.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -11,6 +11,9 @@ class SharedLibrary {
  public:
   /// Throws kEpFail with the loader's reason when there is no such library.
   explicit SharedLibrary(std::string soname);
+  /// One that comes with this one: beside the file that holds this code, in ../lib of it, else wherever the loader
+  /// looks.
+  static SharedLibrary beside(const std::string& soname);
   /// Throws kEpFail naming library and symbol when it has none of that name.
   void* symbol(const char* name) const;
   template <class F>

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <climits>
 
+#include "graph/graph.h"
+
 namespace tenon::graph {
 namespace {
 
@@ -77,5 +79,7 @@ Arity input_arity(const OpDef& op) { return arity(op.inputs); }
 Arity output_arity(const OpDef& op) { return arity(op.outputs); }
 const Port* input_port(const OpDef& op, size_t i) { return port_at(op.inputs, i); }
 const Port* output_port(const OpDef& op, size_t i) { return port_at(op.outputs, i); }
+
+bool is_expanded(const Node& n) { return n.def && n.def->expand && (!n.def->make || !n.regions.empty()); }
 
 }  // namespace tenon::graph

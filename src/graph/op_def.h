@@ -20,6 +20,8 @@ struct NodeInfo;
 namespace tenon::graph {
 
 class Attrs;
+class Graph;
+struct Node;
 
 /// Which value kinds a port takes, besides plain tensors.
 enum Kinds : uint8_t { kTensors = 1, kSequences = 2, kOptionals = 4, kMaps = 8, kSparses = 16 };
@@ -96,7 +98,13 @@ struct OpDef {
   /// Ops of ours: the text of a graph over ai.onnx `opset` (and com.microsoft) that computes the same for these
   /// attributes. Saved models carry it as a model-local function, so that other runtimes can run them.
   std::string (*body)(const Attrs& attrs, int opset) = nullptr;
+  /// Makes nodes before `node` that compute the same, and returns the values that its outputs become: for ops without a
+  /// kernel, and for nodes with bodies, which kernels cannot run. The partitioner asks the providers first.
+  std::vector<uint32_t> (*expand)(Graph& g, uint32_t node) = nullptr;
+  bool names_values = false;  ///< its attributes name values of the graph: it is expanded before anything is rewritten
 };
+/// Whether a node is one that only its op's `expand` makes runnable.
+bool is_expanded(const Node& n);
 
 using OpDefs = std::span<const OpDef>;
 

@@ -1,5 +1,7 @@
 // The axis of Softmax, LogSoftmax and Hardmax; before opset 13 it flattens the input to two dims.
 #pragma once
+#include <cmath>
+
 #include "ops/map_rows.h"
 
 namespace tenon::ops {
@@ -34,6 +36,24 @@ struct SoftmaxRows {
     });
   }
 };
+
+/// Softmax of x seen as [outer, n, inner] along n; `log`: its logarithm. What kernels::softmax is for float.
+inline void softmax_double(const double* x, double* y, int64_t outer, int64_t n, int64_t inner, bool log,
+                           const Parallel& par) {
+  par.loop(outer * inner, 12 * static_cast<double>(n), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t at = r / inner * n * inner + r % inner;
+      double top = x[at], sum = 0;
+      for (int64_t i = at; i < at + n * inner; i += inner) top = x[i] > top || std::isnan(x[i]) ? x[i] : top;
+      for (int64_t i = at; i < at + n * inner; i += inner) sum += std::exp(x[i] - top);
+      const double shift = log ? std::log(sum) : 0;
+      for (int64_t i = at; i < at + n * inner; i += inner) {
+        const double d = x[i] - top;
+        y[i] = log ? d - shift : std::exp(d) / sum;
+      }
+    }
+  });
+}
 
 inline void infer_softmax(InferContext& c) {
   infer_like(c);

@@ -6,6 +6,7 @@
 #include "graph/verify.h"
 #include "onnx/write.h"
 #include "ops/infer_types.h"
+#include "partition/inline_functions.h"
 #include "passes/pass.h"
 #include "session/config_keys.h"
 #include "session/contexts.h"
@@ -129,6 +130,7 @@ void Session::Impl::optimize(graph::Graph& g) {
   const passes::Evaluate evaluate = [cap = o.fold_bytes](const graph::Graph& gr, graph::NodeId n) {
     return exec::fold(gr, n, cap);
   };
+  partition::expand_by_name(g);
   passes::PassManager manager(g, o, evaluate);
   manager.run(passes::Level::kNone, std::min(o.level, passes::Level::kBasic));
   partition::assign(g, placement, wishes);

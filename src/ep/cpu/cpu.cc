@@ -11,6 +11,8 @@ Capability CpuProvider::capability(const GraphView& view) {
     const graph::Node& n = view.graph.node(id);
     if (!n.def)
       c.refusals.push_back({id, "call of a model function: to be inlined"});
+    else if (graph::is_expanded(n))
+      c.refusals.push_back({id, "other nodes will stand for it"});
     else if (n.def->lowering == graph::Lowering::kKernel && !n.def->make)
       c.refusals.push_back({id, "no kernel"});
     else

@@ -1,7 +1,4 @@
 // Softmax and LogSoftmax along one axis; before opset 13 over the input flattened to two dims at `axis`.
-#include <algorithm>
-#include <cmath>
-
 #include "kernels/reduce.h"
 #include "kernels/table.h"
 #include "ops/softmax_axis.h"
@@ -9,17 +6,6 @@
 
 namespace tenon::ops::softmax {
 namespace {
-
-void softmax_double(const double* x, double* y, int64_t axis, int64_t inner, bool log) {
-  double top = x[0], sum = 0;
-  for (int64_t i = 0; i < axis; ++i) top = x[i * inner] > top || std::isnan(x[i * inner]) ? x[i * inner] : top;
-  for (int64_t i = 0; i < axis; ++i) sum += std::exp(x[i * inner] - top);
-  const double shift = log ? std::log(sum) : 0;
-  for (int64_t i = 0; i < axis; ++i) {
-    const double d = x[i * inner] - top;
-    y[i * inner] = log ? d - shift : std::exp(d) / sum;
-  }
-}
 
 template <bool kLog>
 class Softmax final : public Kernel {
@@ -31,9 +17,7 @@ class Softmax final : public Kernel {
     if (x.count == 0) return;
     const SoftmaxRows rows(axis_, x.dims());
     if (x.dtype == DType::kDouble)
-      return rows.each(c.par, 12, [&](int64_t at) {
-        softmax_double(x.as<double>() + at, y.out<double>() + at, rows.n, rows.inner, kLog);
-      });
+      return softmax_double(x.as<double>(), y.out<double>(), rows.outer, rows.n, rows.inner, kLog, c.par);
     const F32Result out(c, y, table_);
     kernels::softmax(load_f32(c, x, table_), out.data(), rows.outer, rows.n, rows.inner, kLog, c.par, table_);
     out.store(c);

@@ -10,6 +10,7 @@ extern const RowKernels kRows;
 extern const ReduceKernels kReduce;
 extern const PoolKernels kPool;
 extern const Int8Kernels kInt8;
+extern const NBitsKernels kNBits;
 void transpose_matrix(const float* in, int64_t ld_in, float* out, int64_t ld_out, int64_t rows, int64_t columns);
 
 extern const KernelTable kTable;
@@ -30,6 +31,7 @@ const KernelTable kTable = {
     .reduce = &kReduce,
     .pool = &kPool,
     .int8 = &kInt8,
+    .nbits = &kNBits,
     .transpose_floats = transpose_matrix,
 };
 

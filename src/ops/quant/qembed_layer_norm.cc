@@ -76,6 +76,7 @@ void infer(InferContext& c) {
     }
   if (c.has_input(kSegments) && c.has_input(kSegment) && !(c.has_input(10) && c.has_input(15)))
     fail("segment_embedding has no scale or no zero point");
+  c.set(1, DType::kInt32, {c.has_rank(kIds) ? c.dims(kIds)[0] : c.fresh()});
   if (!c.has_rank(kWord)) return c.set_unranked(0, DType::kFloat);
   const int64_t width = c.dims(kWord)[1];
   for (size_t i : {kPosition, kSegment, kGamma, kBeta})
@@ -84,7 +85,6 @@ void infer(InferContext& c) {
   if (c.has_rank(kPosition) && !is_symbol(ids[1]) && !is_symbol(c.dims(kPosition)[0]) && ids[1] > c.dims(kPosition)[0])
     fail("{} tokens, but only {} position embeddings", ids[1], c.dims(kPosition)[0]);
   c.set(0, DType::kFloat, {ids[0], ids[1], width});
-  c.set(1, DType::kInt32, {ids[0]});
 }
 
 constexpr PortUse kOpt = PortUse::kOptional, kOne = PortUse::kSingle;

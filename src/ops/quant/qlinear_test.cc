@@ -149,7 +149,9 @@ TEST(QLinear, PoolsOfBothLayouts) {
       near_codes(run_op(kDomain, "QLinearAveragePool", 1, in, attrs)[0], average, y);
       near_codes(run_op(kDomain, "QLinearGlobalAveragePool", 1, in, Attrs{{"channels_last", int64_t{last}}})[0], whole,
                  y);
-      if (last) EXPECT_EQ(as_doubles(run_op(kDomain, "NhwcMaxPool", 1, {x.codes}, window)[0]), largest);
+      if (last) {
+        EXPECT_EQ(as_doubles(run_op(kDomain, "NhwcMaxPool", 1, {x.codes}, window)[0]), largest);
+      }
       fails(error_of([&] {
               run_op(kDomain, "QLinearAveragePool", 1, in, Attrs{{"kernel_shape", Ints{3}}});
             }),

@@ -1,5 +1,5 @@
-// Crop, which onnxruntime keeps in the ONNX domain: [N, C, H, W] without the borders (left, top, right, bottom), or a
-// part of the size `scale` (height, width) from the left and top borders on.
+// Crop, which onnxruntime keeps in the ONNX domain up to opset 9: [N, C, H, W] without the borders (left, top, right,
+// bottom), or a part of the size `scale` (height, width) from the left and top borders on.
 #include "ops/move.h"
 
 namespace tenon::ops::crop {
@@ -58,10 +58,8 @@ struct Crop final : Kernel {
 };
 
 constexpr Port kIn[] = {{"input", kOldFloatSet}}, kOut[] = {{"output", kOldFloatSet}};
-constexpr AttrDef kAttrs1[] = {optional_attr("border", AttrKind::kInts), optional_attr("scale", AttrKind::kInts)};
-constexpr AttrDef kAttrs10[] = {required_attr("border", AttrKind::kInts), optional_attr("scale", AttrKind::kInts)};
-constexpr OpDef kOps[] = {{"Crop", "", 1, 9, kIn, kOut, kAttrs1, infer, make<Crop>},
-                          {"Crop", "", 10, 0, kIn, kOut, kAttrs10, infer, make<Crop>}};
+constexpr AttrDef kAttrs[] = {optional_attr("border", AttrKind::kInts), optional_attr("scale", AttrKind::kInts)};
+constexpr OpDef kOps[] = {{"Crop", "", 1, 9, kIn, kOut, kAttrs, infer, make<Crop>}};
 
 }  // namespace
 TENON_OPS(kOps)

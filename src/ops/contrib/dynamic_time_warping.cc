@@ -34,10 +34,13 @@ struct DynamicTimeWarping final : Kernel {
       for (int64_t j = 0; j < columns; ++j) {
         const float *above = cost + i * width + j, *at = above + width;
         const float both = above[0], down = above[1], right = at[0];
-        // Of equal costs, the step right wins.
+        // A step that is not alone the cheapest is the step right, as in onnxruntime (and Whisper): also where the
+        // other two are equal and cheaper.
         const Step step = both < down && both < right ? kBoth : down < both && down < right ? kDown : kRight;
         steps[i * columns + j] = i == 0 && j > 0 ? kRight : j == 0 && i > 0 ? kDown : step;
-        cost[(i + 1) * width + j + 1] = x.as<float>()[i * columns + j] + std::min({both, down, right});
+        cost[(i + 1) * width + j + 1] = x.as<float>()[i * columns + j] + (step == kBoth   ? both
+                                                                          : step == kDown ? down
+                                                                                          : right);
       }
     auto* path = c.scratch<int64_t>(rows + columns);
     int64_t n = 0, i = rows - 1, j = columns - 1;

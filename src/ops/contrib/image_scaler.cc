@@ -1,4 +1,4 @@
-// ImageScaler, which onnxruntime keeps in the ONNX domain: scale x + bias(channel), x [N, C, H, W].
+// ImageScaler, which onnxruntime keeps in the ONNX domain up to opset 9: scale x + bias(channel), x [N, C, H, W].
 #include "ops/infer.h"
 #include "ops/rows.h"
 #include "ops/staging.h"
@@ -42,7 +42,7 @@ void infer(InferContext& c) {
 
 constexpr Port kIn[] = {{"input", kOldFloatSet}}, kOut[] = {{"output", kOldFloatSet}};
 constexpr AttrDef kAttrs[] = {optional_attr("bias", AttrKind::kFloats), float_attr("scale", 1)};
-constexpr OpDef kOps[] = {{"ImageScaler", "", 1, 0, kIn, kOut, kAttrs, infer, make<ImageScaler>, Lowering::kKernel, 1}};
+constexpr OpDef kOps[] = {{"ImageScaler", "", 1, 9, kIn, kOut, kAttrs, infer, make<ImageScaler>, Lowering::kKernel, 1}};
 
 }  // namespace
 TENON_OPS(kOps)

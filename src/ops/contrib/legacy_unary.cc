@@ -1,4 +1,4 @@
-// Ops that onnxruntime keeps in the ONNX domain: Affine alpha x + beta, Scale scale x, ParametricSoftplus
+// Ops that onnxruntime keeps in the ONNX domain up to opset 9: Affine alpha x + beta, Scale scale x, ParametricSoftplus
 // alpha log(1 + e^(beta x)), ScaledTanh alpha tanh(beta x).
 #include <cmath>
 
@@ -42,15 +42,13 @@ std::unique_ptr<const Kernel> make_two(const NodeInfo& n) {
   return make_unary<RealFloats, F>(n, 15, needed(n, "alpha"), needed(n, "beta"));
 }
 
-constexpr Port kIn[] = {{"X", kOldFloatSet}}, kOut[] = {{"Y", kOldFloatSet}};
-constexpr Port kScaleIn[] = {{"input", kOldFloatSet}}, kScaleOut[] = {{"output", kOldFloatSet}};
 constexpr AttrDef kAffine[] = {float_attr("alpha", 1), float_attr("beta", 0)}, kScale[] = {float_attr("scale", 1)};
 constexpr AttrDef kTwo[] = {optional_attr("alpha", AttrKind::kFloat), optional_attr("beta", AttrKind::kFloat)};
 constexpr OpDef kOps[] = {
-    unary_row_of("Affine", 1, 0, kIn, kOut, make_affine, kAffine),
-    unary_row_of("ParametricSoftplus", 1, 0, kIn, kOut, make_two<Softplus>, kTwo),
-    unary_row_of("Scale", 1, 0, kScaleIn, kScaleOut, make_scale, kScale),
-    unary_row_of("ScaledTanh", 1, 0, kIn, kOut, make_two<Tanh>, kTwo),
+    unary_row_of("Affine", 1, 9, kX<kOldFloatSet>, kY<kOldFloatSet>, make_affine, kAffine),
+    unary_row_of("ParametricSoftplus", 1, 9, kX<kOldFloatSet>, kY<kOldFloatSet>, make_two<Softplus>, kTwo),
+    unary_row_of("Scale", 1, 9, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, make_scale, kScale),
+    unary_row_of("ScaledTanh", 1, 9, kInput<kOldFloatSet>, kOutput<kOldFloatSet>, make_two<Tanh>, kTwo),
 };
 
 }  // namespace

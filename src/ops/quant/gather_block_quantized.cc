@@ -96,7 +96,7 @@ class GatherBlockQuantized final : public Kernel {
                   ? flat / width * scale_width + flat % width / f.block
                   : (flat / (below * extent_q) * blocks + flat / below % extent_q / f.block) * below + flat % below;
           const float code = f.per > 1 ? static_cast<float>(from[i / f.per] >> i % f.per * f.bits & ((1 << f.bits) - 1))
-                             : data.dtype == DType::kInt4 ? static_cast<float>(static_cast<int8_t>(from[i]))
+                             : data.dtype == DType::kInt4 ? static_cast<float>(((from[i] & 15) ^ 8) - 8)
                                                           : static_cast<float>(from[i]);
           float zero = default_zero_;
           if (zeros) zero = zeros[scale];

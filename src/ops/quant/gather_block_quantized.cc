@@ -77,35 +77,36 @@ class GatherBlockQuantized final : public Kernel {
     const uint8_t* packed = c.has_input(kZeros) && f.per > 1 ? c.input(kZeros).as<uint8_t>() : nullptr;
     const F32Result out(c, y, table_);
     const int64_t inner = extent(codes.dims(), gather + 1, codes.rank) * f.per, n = data.dim[gather];
-    const int64_t row_bytes = inner / f.per, width = data.dim[last] * f.per;
-    const int64_t scale_width = c.input(kScales).dim[last], zero_width = (scale_width + f.per - 1) / f.per;
-    // Of a position in data: the strides of its coordinate on quantize_axis, there and in scales.
-    const int64_t below = extent(data.dims(), quantize + 1, data.rank),
-                  extent_q = quantize == last ? width : data.dim[quantize];
-    const int64_t blocks = c.input(kScales).dim[quantize];
+    const bool along_rows = quantize == last;
+    const int64_t width = data.dim[last] * f.per, blocks = c.input(kScales).dim[quantize];
+    const int64_t below = extent(data.dims(), quantize + 1, data.rank);
+    const int64_t mask = (int64_t{1} << f.bits) - 1, zero_width = (blocks + f.per - 1) / f.per;
+    const auto unpacked = [&](const uint8_t* p, int64_t i) {
+      return static_cast<float>(p[i / f.per] >> i % f.per * f.bits & mask);
+    };
     c.par.loop(y.count / inner, static_cast<double>(inner) * 2, [&](int64_t begin, int64_t end) {
       for (int64_t s = begin; s < end; ++s) {
         const int64_t at = resolve_index(int_at(indices, s % indices.count), n);
-        const int64_t base = s / indices.count * n + at;  // rows of `inner` values
-        const auto* from = codes.as<uint8_t>() + base * row_bytes;
+        const int64_t base = (s / indices.count * n + at) * inner;  // of the slice, in values
+        const auto* from = codes.as<uint8_t>() + base / f.per;
         float* to = out.data() + s * inner;
-        for (int64_t i = 0; i < inner; ++i) {
-          const int64_t flat = base * inner + i;
+        for (int64_t i = 0, run = 0; i < inner; i += run) {  // stretches with one scale, or with one scale each
+          const int64_t flat = base + i, place = along_rows ? flat % width : flat % below;
+          run = std::min(along_rows ? std::min(f.block - place % f.block, width - place) : below - place, inner - i);
           const int64_t scale =
-              quantize == last
-                  ? flat / width * scale_width + flat % width / f.block
-                  : (flat / (below * extent_q) * blocks + flat / below % extent_q / f.block) * below + flat % below;
-          const float code = f.per > 1 ? static_cast<float>(from[i / f.per] >> i % f.per * f.bits & ((1 << f.bits) - 1))
-                             : data.dtype == DType::kInt4 ? static_cast<float>(((from[i] & 15) ^ 8) - 8)
-                                                          : static_cast<float>(from[i]);
-          float zero = default_zero_;
-          if (zeros) zero = zeros[scale];
-          if (packed) {
-            const int64_t z = scale % scale_width;
-            zero = static_cast<float>(packed[scale / scale_width * zero_width + z / f.per] >> z % f.per * f.bits &
-                                      ((1 << f.bits) - 1));
+              along_rows
+                  ? flat / width * blocks + place / f.block
+                  : (flat / (below * data.dim[quantize]) * blocks + flat / below % data.dim[quantize] / f.block) *
+                            below +
+                        place;
+          const int64_t step = along_rows ? 0 : 1;
+          const float zero = packed ? unpacked(packed + scale / blocks * zero_width, scale % blocks) : default_zero_;
+          for (int64_t j = 0; j < run; ++j) {
+            const float code = f.per > 1                    ? unpacked(from, i + j)
+                               : data.dtype == DType::kInt4 ? static_cast<float>(((from[i + j] & 15) ^ 8) - 8)
+                                                            : static_cast<float>(from[i + j]);
+            to[i + j] = (code - (zeros ? zeros[scale + j * step] : zero)) * scales[scale + j * step];
           }
-          to[i] = (code - zero) * scales[scale];
         }
       }
     });

@@ -538,8 +538,9 @@ def unique(rng):
 
 @case("WordConvEmbedding", seeds=3)
 def words(rng):
-    word = np.zeros((1, 8), np.int32)  # onnxruntime reads the first word only
-    word[0, :rng.randint(1, 9)] = rng.randint(1, 9)
+    word = np.zeros((3, 8), np.int32)
+    for row in word:
+        row[:rng.randint(1, 9)] = rng.randint(1, 9)
     return [word, rng.randn(3, 1, 2, 4).astype(F), rng.randn(3).astype(F), rng.randn(10, 4).astype(F)], {}
 
 

@@ -141,7 +141,12 @@ TEST(MaxpoolWithMask, AMaskedPositionEndsItsRow) {
               mask = tensor<int32_t>({1, 1, 2, 3}, {0, 1, 0, 1, 0, 1});
   const Attrs attrs{{"kernel_shape", Ints{2, 3}}};
   EXPECT_EQ(as_doubles(ms("MaxpoolWithMask", {x, mask}, attrs)), (Doubles{4}));
+  const Value two = numbers(kF, {2, 2, 1, 2}, {1, 2, 3, 4, 5, 6, 7, 8}),
+              of_images = tensor<int32_t>({2, 1, 1, 2}, {1, 0, 1, 1});
+  EXPECT_EQ(as_doubles(ms("MaxpoolWithMask", {two, of_images}, {{"kernel_shape", Ints{1, 2}}})), (Doubles{1, 3, 6, 8}));
   fails("MaxpoolWithMask", {x, tensor<int32_t>({1, 1, 1, 3}, {1, 1, 1})}, attrs, "spatial dims");
+  fails("MaxpoolWithMask", {x, tensor<int32_t>({2, 1, 2, 3}, std::vector<int32_t>(12, 1))}, attrs,
+        "batch and channels");
 }
 
 TEST(MurmurHash3, KnownValues) {

@@ -16,11 +16,13 @@ class MaxpoolWithMask final : public Kernel {
     if (y.count == 0) return;
     const PoolBox box(Window(attrs_, x.rank - 2), x.dims(), y.dims());
     const int64_t in_plane = element_count(box.in), out_plane = element_count(box.out);
-    const int64_t masks = mask.count / std::max<int64_t>(in_plane, 1);
-    if (masks == 0) fail("the mask has dims {}, expected those of X {}", to_string(mask.dims()), to_string(x.dims()));
+    const int64_t channels = x.dim[1];
+    const auto plane_of_mask = [&](int64_t plane) {  // a mask of one image or channel is that of all
+      return plane / channels % mask.dim[0] * mask.dim[1] + plane % channels % mask.dim[1];
+    };
     box.for_windows(c.par, [&](int64_t plane, int64_t o, const Dims& at) {
       const float* from = x.as<float>() + plane * in_plane;
-      const int32_t* shown = mask.as<int32_t>() + plane % masks * in_plane;
+      const int32_t* shown = mask.as<int32_t>() + plane_of_mask(plane) * in_plane;
       float best = std::numeric_limits<float>::lowest();
       int64_t row = -1;  // of X, and whether the window has left it
       bool over = false;
@@ -43,6 +45,8 @@ void infer(InferContext& c) {
   infer_pool(c);
   if (!c.has_rank(0) || !c.has_rank(1)) return;
   expect_rank(c, 1, c.rank(0));
+  for (size_t i = 0; i < 2; ++i)
+    if (differ(c.dims(1)[i], 1)) expect_equal(c, c.dims(0)[i], c.dims(1)[i], "batch and channels of X and mask");
   for (size_t i = 2; i < c.rank(0); ++i) expect_equal(c, c.dims(0)[i], c.dims(1)[i], "spatial dims of X and mask");
 }
 

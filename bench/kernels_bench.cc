@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 #include "kernels/gemm_half.h"
 #include "kernels/gemm_int8.h"
+#include "kernels/gemm_nbits.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/rows.h"
@@ -258,6 +259,25 @@ BENCHMARK(int8_bench)
     ->Args({1024, 1024, 1024, 1})
     ->Args({1024, 1024, 1024, 0})
     ->Args({1, 4096, 4096, 1})
+    ->Unit(benchmark::kMicrosecond);
+
+void nbits_bench(benchmark::State& state) {
+  const int64_t m = state.range(0), k = state.range(1), n = state.range(2);
+  NBitsShape shape;
+  shape.n = n, shape.k = k, shape.bits = static_cast<int>(state.range(3)), shape.block = state.range(4);
+  auto a = random_floats(m * k), c = random_floats(m * n), scratch = random_floats(nbits_scratch(shape, m) + 1);
+  auto codes = random_floats(n * shape.blocks() * shape.block_bytes() / 4), scales = random_floats(n * shape.blocks());
+  auto packed = random_floats(static_cast<int64_t>(packed_nbits_bytes(shape) / 4));
+  pack_nbits(shape, {reinterpret_cast<const uint8_t*>(codes.get()), scales.get(), nullptr}, packed.get());
+  NBitsGemmArgs g;
+  g.shape = shape, g.packed = packed.get(), g.m = m, g.a = a.get(), g.c = c.get();
+  for (auto _ : state) gemm_nbits(g, scratch.get(), {});
+  bytes(state, static_cast<double>(packed_nbits_bytes(shape)));
+}
+BENCHMARK(nbits_bench)
+    ->Name("GemmNBits")
+    ->ArgNames({"m", "k", "n", "bits", "block"})
+    ->ArgsProduct({{1, 4, 64}, {4096}, {4096}, {2, 4, 8}, {32}})
     ->Unit(benchmark::kMicrosecond);
 
 void half_bench(benchmark::State& state) {

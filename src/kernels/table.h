@@ -5,6 +5,7 @@
 #include "kernels/gemm_tiles.h"
 #include "kernels/int8_kernels.h"
 #include "kernels/linear_attention.h"
+#include "kernels/nbits_kernels.h"
 #include "kernels/pool_kernels.h"
 #include "kernels/reduce_kernels.h"
 #include "kernels/row_kernels.h"
@@ -21,6 +22,7 @@ struct KernelTable {
   const PoolKernels* pool;
   const Int8Kernels* int8;
   const StateKernels* state;
+  const NBitsKernels* nbits;
   /// out(j, i) = in(i, j) for a matrix of rows x columns 4-byte elements.
   void (*transpose_floats)(const float* in, int64_t ld_in, float* out, int64_t ld_out, int64_t rows, int64_t columns);
 };

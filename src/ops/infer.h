@@ -87,6 +87,9 @@ class InferContext {
   }
   int64_t fresh() { return sym.fresh(); }  ///< "unknown until run", >= 0
 
+  /// The same node with other operand types: an op that asks another op's infer about operands in its own layout.
+  InferContext over(std::span<const ValueType* const> inputs) const { return {node_, inputs, sym, host_}; }
+
   bool infer_region(size_t k, std::span<const ValueType> args, std::vector<ValueType>* results) {
     return host_.infer_region(k, args, results);
   }

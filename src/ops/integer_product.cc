@@ -9,10 +9,10 @@ namespace tenon::ops {
 namespace {
 
 /// Zero points of one operand: a scalar, one per row or column, or that for each matrix of the operand.
-const int32_t* zero_points(KernelContext& c, size_t i, int64_t per_matrix, int32_t* scalar) {
+const int32_t* zero_points(KernelContext& c, const TensorRef* zeros, int64_t per_matrix, int32_t* scalar) {
   *scalar = 0;
-  if (!c.has_input(i)) return nullptr;
-  const TensorRef& z = c.input(i);
+  if (!zeros) return nullptr;
+  const TensorRef& z = *zeros;
   if (z.count == 1) {
     *scalar = byte_at(z, 0);
     return nullptr;
@@ -38,9 +38,18 @@ IntegerProduct::IntegerProduct(const NodeInfo& info, Operands operands)
                       [&](void* dst) { kernels::pack_b_int8(b.data(), is_signed, n, 1, k, n, dst, table_); });
 }
 
-void IntegerProduct::run(KernelContext& c, FunctionRef<void(int32_t*, int64_t, int64_t, int64_t)> fn) const {
-  const TensorRef &a = c.input(at_.a), &b = c.input(at_.b), &y = c.output(0);
-  if (y.count == 0) return;
+void IntegerProduct::run(KernelContext& c, Finish fn) const {
+  const auto zero = [&](size_t i) { return c.has_input(i) ? &c.input(i) : nullptr; };
+  const TensorRef& y = c.output(0);
+  run(c,
+      {&c.input(at_.a), &c.input(at_.b), zero(at_.a_zero), zero(at_.b_zero), y.dims(),
+       y.dtype == DType::kInt32 ? y.out<int32_t>() : nullptr},
+      fn);
+}
+
+void IntegerProduct::run(KernelContext& c, const Call& call, Finish fn) const {
+  const TensorRef &a = *call.a, &b = *call.b;
+  if (extent(call.dims, 0, call.dims.size()) == 0) return;
   kernels::GemmInt8Args g;
   g.m = a.rank == 1 ? 1 : a.dim[a.rank - 2];
   g.k = a.dim[a.rank - 1];
@@ -51,15 +60,14 @@ void IntegerProduct::run(KernelContext& c, FunctionRef<void(int32_t*, int64_t, i
   g.b_row = g.n;
   g.packed_b = packed_.get();
   g.ldc = g.n;
-  const int32_t* a_zeros = zero_points(c, at_.a_zero, g.m, &g.a_zero);
-  const int32_t* b_zeros = zero_points(c, at_.b_zero, g.n, &g.b_zero);
+  const int32_t* a_zeros = zero_points(c, call.a_zero, g.m, &g.a_zero);
+  const int32_t* b_zeros = zero_points(c, call.b_zero, g.n, &g.b_zero);
   const size_t vectors = (a.rank == 1) + (b.rank == 1);
-  const auto batch = y.dims().first(y.rank + vectors - 2);
+  const auto batch = call.dims.first(call.dims.size() + vectors - 2);
   const Nest nest(batch, {batch_of(a), batch_of(b)});
   const int64_t count = extent(batch, 0, batch.size());
-  const bool a_per_matrix = a_zeros && c.input(at_.a_zero).count != g.m,
-             b_per_matrix = b_zeros && c.input(at_.b_zero).count != g.n;
-  int32_t* result = y.dtype == DType::kInt32 ? y.out<int32_t>() : c.scratch<int32_t>(g.m * g.n);
+  const bool a_per_matrix = a_zeros && call.a_zero->count != g.m, b_per_matrix = b_zeros && call.b_zero->count != g.n;
+  int32_t* result = call.result ? call.result : c.scratch<int32_t>(g.m * g.n);
   nest.each(0, count, [&](const int64_t* offset, int64_t first, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
       const int64_t ia = offset[0] + (nest.stride[0][0] ? i : 0), ib = offset[1] + (nest.stride[1][0] ? i : 0);
@@ -67,9 +75,26 @@ void IntegerProduct::run(KernelContext& c, FunctionRef<void(int32_t*, int64_t, i
       g.b = b.as<uint8_t>() + ib * g.k * g.n;
       g.a_zero_rows = a_zeros ? a_zeros + (a_per_matrix ? ia * g.m : 0) : nullptr;
       g.b_zero_columns = b_zeros ? b_zeros + (b_per_matrix ? ib * g.n : 0) : nullptr;
-      g.c = y.dtype == DType::kInt32 ? result + (first + i) * g.m * g.n : result;
+      g.c = call.result ? result + (first + i) * g.m * g.n : result;
       kernels::gemm_int8(g, c.par, table_);
       fn(g.c, (first + i) * g.m, g.m, g.n);
+    }
+  });
+}
+
+void scale_rows(const Parallel& par, const int32_t* acc, float* y, int64_t rows, int64_t columns, float a_scale,
+                std::span<const float> b_scale, const float* bias) {
+  par.loop(rows, 0.6 * static_cast<double>(columns), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int32_t* from = acc + i * columns;
+      float* to = y + i * columns;
+      const float* scales = b_scale.data();
+      const float single = a_scale * scales[0];
+      if (b_scale.size() == 1)
+        each_element(columns, [=](int64_t j) { to[j] = static_cast<float>(from[j]) * single; });
+      else
+        each_element(columns, [=](int64_t j) { to[j] = static_cast<float>(from[j]) * (a_scale * scales[j]); });
+      if (bias) each_element(columns, [=](int64_t j) { to[j] += bias[j]; });
     }
   });
 }

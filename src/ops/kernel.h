@@ -96,6 +96,12 @@ class KernelContext {
     return static_cast<T*>(host_.scratch(static_cast<size_t>(count) * sizeof(T)));
   }
 
+  /// The same run for a kernel that works on tensors of the caller's: its operands and results are `slots` at these
+  /// indices (UINT32_MAX: missing). Its results must be known before it runs.
+  KernelContext over(TensorRef* slots, std::span<const uint32_t> in, std::span<const uint32_t> out) const {
+    return {slots, in, out, par, host_, stream};
+  }
+
   Parallel par;
   Stream* stream;  ///< of the device that runs this step; null on the host
 

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/reduce.h"
+#include "kernels/rows.h"
+#include "kernels/table.h"
 #include "ops/convert.h"
 
 namespace tenon::ops {
@@ -30,7 +33,7 @@ void check_granularity(InferContext& c) {
   };
   if (block == 0) {
     if (scale.size() != 1) misfit("a scalar or one scale per index of the axis (block_size is 0)");
-    if (c.since() < 13 && !is_symbol(scale[0])) misfit("a scalar (before opset 13)");
+    if (c.since() >= 10 && c.since() < 13 && !is_symbol(scale[0])) misfit("a scalar (before opset 13)");
     if (x.empty()) misfit("a scalar");
     const int64_t d =
         x.size() == 1 ? x[0] : x[static_cast<size_t>(resolve_axis(c.attrs().get_int("axis", 1), x.size()))];
@@ -91,6 +94,59 @@ const float* scratch_floats(KernelContext& c, const TensorRef& t) {
   float* out = c.scratch<float>(t.count);
   Converter(t.dtype, DType::kFloat).run(c.par, t.data, out, t.count);
   return out;
+}
+
+void expect_scalars(InferContext& c, std::initializer_list<size_t> inputs) {
+  for (size_t i : inputs)
+    if (c.has_rank(i) && differ(c.sym.product(c.dims(i)), 1))
+      fail("input {} has dims {}, expected a scalar", i, c.sym.to_string(c.dims(i)));
+}
+
+ByteScale ByteScale::of(KernelContext& c, size_t scale, size_t zero) {
+  ByteScale s{*scratch_floats(c, c.input(scale)), 0};
+  if (!c.has_input(zero)) return s;
+  const TensorRef& z = c.input(zero);
+  s.zero = z.dtype == DType::kInt8 ? *z.as<int8_t>() : *z.as<uint8_t>();
+  return s;
+}
+
+void ByteScale::values(bool is_signed, float* table) const {
+  for (int code = 0; code < 256; ++code)
+    table[code] = static_cast<float>((is_signed ? static_cast<int8_t>(code) : code) - zero) * scale;
+}
+
+uint8_t ByteScale::code(float x, bool is_signed) const {
+  const float low = is_signed ? -128 : 0, high = is_signed ? 127 : 255;
+  const float q = std::nearbyint(x / scale) + static_cast<float>(zero);
+  return static_cast<uint8_t>(static_cast<int32_t>(!(q >= low) ? low : std::min(q, high)));
+}
+
+ByteScale dynamic_range(const float* x, int64_t n, const Parallel& par, const kernels::KernelTable& table) {
+  const int64_t dims[] = {n};
+  const bool all[] = {true};
+  float low = 0, high = 0;
+  if (n > 0) {
+    kernels::reduce(kernels::Reduce::kMin, x, dims, all, &low, par, table);
+    kernels::reduce(kernels::Reduce::kMax, x, dims, all, &high, par, table);
+  }
+  low = low < 0 ? low : 0;  // also where x holds NaN
+  high = high > 0 ? high : 0;
+  const float scale = high == low ? 1 : (high - low) / 255;
+  const float zero = std::nearbyint(std::clamp(-low / scale, 0.0f, 255.0f));
+  return {scale, std::isnan(zero) ? 0 : static_cast<int32_t>(zero)};
+}
+
+void quantize_bytes(const float* x, uint8_t* y, int64_t n, ByteScale s, const Parallel& par,
+                    const kernels::KernelTable& table) {
+  par.loop(n, 1, [&](int64_t b, int64_t e) { kernels::quantize_row(x + b, y + b, e - b, s.scale, s.zero, table); });
+}
+
+void quantize_bytes(const float* x, const TensorRef& y, ByteScale s, const Parallel& par,
+                    const kernels::KernelTable& table) {
+  if (y.dtype == DType::kUint8) return quantize_bytes(x, y.out<uint8_t>(), y.count, s, par, table);
+  par.loop(y.count, 1, [&](int64_t b, int64_t e) {
+    kernels::quantize_row(x + b, y.out<int8_t>() + b, e - b, s.scale, s.zero, table);
+  });
 }
 
 QuantizeTo::QuantizeTo(DType t, bool s)

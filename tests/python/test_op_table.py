@@ -14,8 +14,9 @@ KINDS = {onnx.defs.OpSchema.AttrType.INT: "int", onnx.defs.OpSchema.AttrType.FLO
          onnx.defs.OpSchema.AttrType.TENSORS: "tensors"}
 ROWS = json.loads(tenon.op_table_json())
 SCHEMAS = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
-# onnxruntime keeps these in the ONNX domain; its saved models have them.
-ORT_ONLY = {("LayerNormalization", 1), ("SimplifiedLayerNormalization", 1)}
+# onnxruntime keeps these in the ONNX domain; its saved models have the first two (test_contrib_table.py has the others).
+ORT_ONLY = {("LayerNormalization", 1), ("SimplifiedLayerNormalization", 1)} | {
+    (name, 1) for name in ("Affine", "Crop", "DynamicSlice", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh")}
 OURS = [r for r in ROWS if r["domain"] in ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")]
 
 

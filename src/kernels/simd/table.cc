@@ -11,6 +11,7 @@ extern const ReduceKernels kReduce;
 extern const PoolKernels kPool;
 extern const Int8Kernels kInt8;
 extern const StateKernels kState;
+extern const NBitsKernels kNBits;
 void transpose_matrix(const float* in, int64_t ld_in, float* out, int64_t ld_out, int64_t rows, int64_t columns);
 
 extern const KernelTable kTable;
@@ -32,6 +33,7 @@ const KernelTable kTable = {
     .pool = &kPool,
     .int8 = &kInt8,
     .state = &kState,
+    .nbits = &kNBits,
     .transpose_floats = transpose_matrix,
 };
 

@@ -103,10 +103,16 @@ constexpr AttrDef kAttrs16[] = {int_attr("align_corners", 0), string_attr("mode"
                                 string_attr("padding_mode", "zeros")};
 constexpr AttrDef kAttrs20[] = {int_attr("align_corners", 0), string_attr("mode", "linear"),
                                 string_attr("padding_mode", "zeros")};
+struct MicrosoftPorts {
+  static constexpr Port kIn[] = {{"X", kOldFloatSet, "T1"}, {"Grid", kOldFloatSet, "T1"}};
+  static constexpr Port kOut[] = {{"Y", kOldFloatSet, "T2"}};
+};
+constexpr OpDef kMicrosoft = {
+    .name = "GridSample", .domain = "com.microsoft", .attrs = kAttrs16, .infer = infer, .make = make<Kernel>};
 constexpr OpDef kRow = {.name = "GridSample", .attrs = kAttrs20, .infer = infer, .make = make<Kernel>};
-constexpr OpDef kOps[] = {row_of<Ports<kIr3Set, kOldFloatSet>>(kRow, 16, 19, kAttrs16),
-                          row_of<Ports<kIr3Set, kOldFloatSet>>(kRow, 20, 21),
-                          row_of<Ports<kIr4Set, kFloatSet>>(kRow, 22, 0)};
+constexpr OpDef kOps[] = {
+    row_of<MicrosoftPorts>(kMicrosoft, 1, 0), row_of<Ports<kIr3Set, kOldFloatSet>>(kRow, 16, 19, kAttrs16),
+    row_of<Ports<kIr3Set, kOldFloatSet>>(kRow, 20, 21), row_of<Ports<kIr4Set, kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::grid_sample

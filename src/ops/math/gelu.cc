@@ -49,7 +49,7 @@ constexpr AttrDef kApproximate[] = {string_attr("approximate", "none")};
 constexpr AttrDef kAlpha[] = {float_attr("alpha", 1.702f)};
 constexpr OpDef kOps[] = {
     {"Gelu", "", 20, 0, kX<kFloatSet>, kY<kFloatSet>, kApproximate, infer, make_gelu, Lowering::kKernel, 1},
-    {"Gelu", "com.microsoft", 1, 0, kX<kOldFloatSet>, kY<kOldFloatSet>, {}, infer, make_gelu, Lowering::kKernel, 1},
+    {"Gelu", "com.microsoft", 1, 0, kX<kFloatSet>, kY<kFloatSet>, {}, infer, make_gelu, Lowering::kKernel, 1},
     {"QuickGelu", "com.microsoft", 1, 0, kX<kFloatSet>, kY<kFloatSet>, kAlpha, infer_like, make_quick,
      Lowering::kKernel, 1},
 };

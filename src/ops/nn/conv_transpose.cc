@@ -1,4 +1,7 @@
-// ConvTranspose: Y(n, m, i stride + k dilation - pad) += W(c, m, k) X(n, c, i), plus B(m).
+// ConvTranspose (com.microsoft ConvTransposeWithDynamicPads: with pads as operand 2): Y(n, m, i stride + k dilation -
+// pad) += W(c, m, k) X(n, c, i), plus B(m).
+#include <algorithm>
+
 #include "kernels/rows.h"
 #include "kernels/table.h"
 #include "ops/infer.h"
@@ -15,7 +18,15 @@ namespace {
 struct Form : Window {
   Dims output_padding, output_shape;
 
-  Form(const graph::Attrs& attrs, size_t axes, std::span<const int64_t> kernel) : Window(attrs, axes, kernel) {
+  /// pads: those of an operand instead of the attribute's (empty: the attribute's).
+  Form(const graph::Attrs& attrs, size_t axes, std::span<const int64_t> kernel, std::span<const int64_t> pads = {})
+      : Window(attrs, axes, kernel) {
+    if (!pads.empty()) {
+      if (pads.size() != 2 * axes) fail("Pads has {} elements, expected {}", pads.size(), 2 * axes);
+      for (int64_t p : pads)
+        if (p < 0 || p >= int64_t{1} << 31) fail("Pads has {}, expected at least 0", p);
+      begin = Dims(pads.first(axes)), end = Dims(pads.subspan(axes));
+    }
     const auto padding = attrs.get_ints("output_padding");
     output_padding = padding.empty() ? Dims(axes, 0) : Dims(padding);
     if (output_padding.size() != axes)
@@ -51,6 +62,7 @@ struct Form : Window {
   }
 };
 
+template <size_t kBias>
 void infer(InferContext& c) {
   const int64_t groups = c.attrs().get_int("group", 1);
   if (groups < 1) fail("attribute group: {} found, expected at least 1", groups);
@@ -62,15 +74,25 @@ void infer(InferContext& c) {
   if (!is_symbol(w[0]) && w[0] % groups != 0)
     fail("X has {} channels, expected a multiple of group = {}", w[0], groups);
   Dims out{x[0], c.sym.mul(w[1], groups)};
-  if (c.has_rank(2)) {
-    expect_rank(c, 2, 1);
-    expect_equal(c, c.dims(2)[0], out[1], "bias and output channels");
+  if (c.has_rank(kBias)) {
+    expect_rank(c, kBias, 1);
+    expect_equal(c, c.dims(kBias)[0], out[1], "bias and output channels");
   }
-  const Form f(c.attrs(), x.size() - 2, std::span<const int64_t>(w).subspan(2));
+  std::optional<std::vector<int64_t>> pads;
+  if (kBias == 3 && c.has_input(2)) {
+    pads = c.ints(2);
+    if (!pads || std::any_of(pads->begin(), pads->end(), [](int64_t p) { return is_symbol(p); })) {
+      while (out.size() < x.size()) out.push_back(c.fresh());
+      return c.set(0, c.dtype(0), std::move(out));
+    }
+  }
+  const Form f(c.attrs(), x.size() - 2, std::span<const int64_t>(w).subspan(2),
+               pads ? std::span<const int64_t>(*pads) : std::span<const int64_t>());
   for (size_t i = 0; i + 2 < x.size(); ++i) out.push_back(f.extent(c.sym, i, x[i + 2]));
   c.set(0, c.dtype(0), std::move(out));
 }
 
+template <size_t kBias>
 class Kernel final : public ops::Kernel {
  public:
   explicit Kernel(const NodeInfo& info)
@@ -79,12 +101,14 @@ class Kernel final : public ops::Kernel {
   void run(KernelContext& c) const override {
     const TensorRef &x = c.input(0), &w = c.input(1), &y = c.output(0);
     if (y.count == 0) return;
-    const Form f(attrs_, x.rank - 2, w.dims().subspan(2));
+    std::span<const int64_t> pads;
+    if (kBias == 3 && c.has_input(2)) pads = {c.input(2).as<int64_t>(), static_cast<size_t>(c.input(2).count)};
+    const Form f(attrs_, x.rank - 2, w.dims().subspan(2), pads);
     if (y.dtype == DType::kDouble)
-      return run_plain(c, f, x.as<double>(), w.as<double>(), c.has_input(2) ? c.input(2).as<double>() : nullptr,
+      return run_plain(c, f, x.as<double>(), w.as<double>(), c.has_input(kBias) ? c.input(kBias).as<double>() : nullptr,
                        y.out<double>());
     const F32Result out(c, y, table_);
-    const float *xf = load_f32(c, 0, table_), *wf = load_f32(c, 1, table_), *bias = load_f32(c, 2, table_);
+    const float *xf = load_f32(c, 0, table_), *wf = load_f32(c, 1, table_), *bias = load_f32(c, kBias, table_);
     if (f.axes() <= kernels::kMaxSpatial && x.count > 0) {
       kernels::ConvArgs a;
       a.shape.batch = x.dim[0];
@@ -137,9 +161,27 @@ constexpr AttrDef kAttrs[] = {string_attr("auto_pad", "NOTSET"),
                               optional_attr("output_shape", AttrKind::kInts),
                               optional_attr("pads", AttrKind::kInts),
                               optional_attr("strides", AttrKind::kInts)};
-constexpr OpDef kRow = {.name = "ConvTranspose", .attrs = kAttrs, .infer = infer, .make = make<Kernel>};
-constexpr OpDef kOps[] = {row_of<ConvPorts<kOldFloatSet>>(kRow, 1, 10), row_of<ConvPorts<kOldFloatSet>>(kRow, 11, 21),
-                          row_of<ConvPorts<kFloatSet>>(kRow, 22, 0)};
+constexpr AttrDef kDynamicAttrs[] = {string_attr("auto_pad", "NOTSET"),
+                                     optional_attr("dilations", AttrKind::kInts),
+                                     int_attr("group", 1),
+                                     optional_attr("kernel_shape", AttrKind::kInts),
+                                     optional_attr("output_padding", AttrKind::kInts),
+                                     optional_attr("strides", AttrKind::kInts)};
+struct DynamicPorts {
+  static constexpr Port kIn[] = {{"X", kOldFloatSet},
+                                 {"W", kOldFloatSet},
+                                 {"Pads", kInt64Set, "", PortUse::kOptional},
+                                 {"B", kOldFloatSet, "T", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"Y", kOldFloatSet}};
+};
+constexpr OpDef kDynamic = {.name = "ConvTransposeWithDynamicPads",
+                            .domain = "com.microsoft",
+                            .attrs = kDynamicAttrs,
+                            .infer = infer<3>,
+                            .make = make<Kernel<3>>};
+constexpr OpDef kRow = {.name = "ConvTranspose", .attrs = kAttrs, .infer = infer<2>, .make = make<Kernel<2>>};
+constexpr OpDef kOps[] = {row_of<DynamicPorts>(kDynamic, 1, 0), row_of<ConvPorts<kOldFloatSet>>(kRow, 1, 10),
+                          row_of<ConvPorts<kOldFloatSet>>(kRow, 11, 21), row_of<ConvPorts<kFloatSet>>(kRow, 22, 0)};
 }  // namespace
 TENON_OPS(kOps)
 }  // namespace tenon::ops::conv_transpose

@@ -83,6 +83,7 @@ constexpr Port kOut19[] = {{"y", kY19, "T2"}};
 constexpr Port kOut23[] = {{"y", kY19, "T3"}};
 constexpr Port kOutMicrosoft[] = {{"y", kMicrosoftFloat, "T2"}};
 constexpr AttrDef kAxis[] = {int_attr("axis", 1)};
+constexpr AttrDef kAttrsMicrosoft[] = {optional_attr("axis", AttrKind::kInt)};
 constexpr AttrDef kAttrs21[] = {int_attr("axis", 1), int_attr("block_size", 0)};
 constexpr AttrDef kAttrs23[] = {int_attr("axis", 1), int_attr("block_size", 0), int_attr("output_dtype", 0)};
 constexpr OpDef row(int since, int until, std::span<const Port> in, std::span<const Port> out,
@@ -98,7 +99,7 @@ constexpr OpDef kOps[] = {
     row(24, 24, kIn<kX23, kScale24>, kOut23, kAttrs23),
     row(25, 27, kIn<kX25, kScale24>, kOut23, kAttrs23),
     row(28, 0, kIn<kX28, kScale24>, kOut23, kAttrs23),
-    row(1, 0, kIn<kMicrosoft, kMicrosoftFloat>, kOutMicrosoft, kAttrs21, "com.microsoft"),
+    row(1, 0, kIn<kMicrosoft, kMicrosoftFloat>, kOutMicrosoft, kAttrsMicrosoft, "com.microsoft"),
 };
 
 }  // namespace

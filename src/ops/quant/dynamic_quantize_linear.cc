@@ -1,9 +1,4 @@
 // DynamicQuantizeLinear: scale and zero point from the range of x (with 0), then uint8.
-#include <algorithm>
-#include <cmath>
-
-#include "kernels/reduce.h"
-#include "kernels/rows.h"
 #include "kernels/table.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
@@ -18,25 +13,10 @@ class DynamicQuantize final : public Kernel {
   explicit DynamicQuantize(const NodeInfo& n) : table_(kernels::kernels_for(n.isa)) {}
   void run(KernelContext& c) const override {
     const TensorRef& x = c.input(0);
-    const int64_t dims[] = {x.count};
-    const bool all[] = {true};
-    float low = 0, high = 0;
-    if (x.count > 0) {
-      kernels::reduce(kernels::Reduce::kMin, x.as<float>(), dims, all, &low, c.par, table_);
-      kernels::reduce(kernels::Reduce::kMax, x.as<float>(), dims, all, &high, c.par, table_);
-    }
-    low = low < 0 ? low : 0;  // also where x holds NaN
-    high = high > 0 ? high : 0;
-    const float scale = high == low ? 1 : (high - low) / 255;
-    const float zero = std::nearbyint(std::clamp(-low / scale, 0.0f, 255.0f));
-    const auto zero_point = static_cast<uint8_t>(std::isnan(zero) ? 0 : zero);
-    if (c.has_output(1)) *c.output(1).out<float>() = scale;
-    if (c.has_output(2)) *c.output(2).out<uint8_t>() = zero_point;
-    if (!c.has_output(0)) return;
-    uint8_t* y = c.output(0).out<uint8_t>();
-    c.par.loop(x.count, 1, [&](int64_t b, int64_t e) {
-      kernels::quantize_row(x.as<float>() + b, y + b, e - b, scale, zero_point, table_);
-    });
+    const ByteScale range = dynamic_range(x.as<float>(), x.count, c.par, table_);
+    if (c.has_output(1)) *c.output(1).out<float>() = range.scale;
+    if (c.has_output(2)) *c.output(2).out<uint8_t>() = static_cast<uint8_t>(range.zero);
+    if (c.has_output(0)) quantize_bytes(x.as<float>(), c.output(0).out<uint8_t>(), x.count, range, c.par, table_);
   }
 
  private:

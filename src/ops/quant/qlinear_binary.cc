@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/integer_product.h"
 #include "ops/map_rows.h"
+#include "ops/quantization.h"
 
 namespace tenon::ops::qlinear_binary {
 namespace {
@@ -18,8 +18,8 @@ class QLinearBinary final : public Kernel {
     const TensorRef &a = c.input(kA), &b = c.input(kB), &y = c.output(0);
     if (y.count == 0) return;
     const bool is_signed = y.dtype == DType::kInt8;
-    const float scale = *c.input(kCScale).as<float>();
-    const auto zero = static_cast<float>(zero_point(c, kCZero));
+    const auto [scale, zero_point] = ByteScale::of(c, kCScale, kCZero);
+    const auto zero = static_cast<float>(zero_point);
     // Real value of every code of A, already divided by the result's scale, and of B (for sums divided too).
     float of_a[256], of_b[256];
     fill(of_a, c, kAScale, kAZero, is_signed, scale);
@@ -41,18 +41,15 @@ class QLinearBinary final : public Kernel {
   }
 
  private:
-  static int32_t zero_point(KernelContext& c, size_t i) { return c.has_input(i) ? byte_at(c.input(i), 0) : 0; }
   static void fill(float* table, KernelContext& c, size_t scale, size_t zero, bool is_signed, float divisor) {
-    const float s = *c.input(scale).as<float>() / divisor;
-    for (int code = 0; code < 256; ++code)
-      table[code] = static_cast<float>((is_signed ? static_cast<int8_t>(code) : code) - zero_point(c, zero)) * s;
+    ByteScale s = ByteScale::of(c, scale, zero);
+    s.scale /= divisor;
+    s.values(is_signed, table);
   }
 };
 
 void infer(InferContext& c) {
-  for (size_t i : {kAScale, kAZero, kBScale, kBZero, kCScale, kCZero})
-    if (c.has_rank(i) && differ(c.sym.product(c.dims(i)), 1))
-      fail("input {} has dims {}, expected a scalar", i, c.sym.to_string(c.dims(i)));
+  expect_scalars(c, {kAScale, kAZero, kBScale, kBZero, kCScale, kCZero});
   if (!c.has_rank(kA) || !c.has_rank(kB)) return c.set_unranked(0, c.dtype(kA));
   c.set(0, c.dtype(kA), broadcast_dims(c, c.dims(kA), c.dims(kB)));
 }

@@ -1,9 +1,11 @@
 // QLinearConv: y = quantize(conv(dequantize(x), dequantize(w)) + B x_scale w_scale), exact in int32 until the last
-// step.
+// step. com.microsoft's also takes x and y with channels last.
 #include "kernels/rows.h"
+#include "ops/channels_last.h"
 #include "ops/integer_conv.h"
 #include "ops/integer_product.h"
 #include "ops/op.h"
+#include "ops/relayout.h"
 #include "ops/window.h"
 
 namespace tenon::ops::qlinear_conv {
@@ -64,6 +66,14 @@ void infer(InferContext& c) {
   check(kBias, "B", true);
 }
 
+void infer_either(InferContext& c) {
+  c.attrs().get_int("channels_last", 0) ? infer_channels_last(c, 1, infer) : infer(c);
+}
+std::unique_ptr<const Kernel> make_either(const NodeInfo& n) {
+  if (n.attrs.get_int("channels_last", 0)) return std::make_unique<const Relayout<QLinearConv, ChannelsLast, 1>>(n);
+  return std::make_unique<const QLinearConv>(n);
+}
+
 constexpr Port kIn[] = {{"x", kByteSet, "T1"},
                         {"x_scale", kFloat32Set, ""},
                         {"x_zero_point", kByteSet, "T1"},
@@ -74,7 +84,11 @@ constexpr Port kIn[] = {{"x", kByteSet, "T1"},
                         {"y_zero_point", kByteSet, "T3"},
                         {"B", dtype_bit(DType::kInt32), "T4", PortUse::kOptional}};
 constexpr Port kOut[] = {{"y", kByteSet, "T3"}};
-constexpr OpDef kOps[] = {{"QLinearConv", "", 10, 0, kIn, kOut, kConvAttrs, infer, make<QLinearConv>}};
+constexpr auto kMicrosoftAttrs = joined(kConvAttrs, std::array{int_attr("channels_last", 0)});
+constexpr OpDef kOps[] = {
+    {"QLinearConv", "", 10, 0, kIn, kOut, kConvAttrs, infer, make<QLinearConv>},
+    {"QLinearConv", "com.microsoft", 1, 0, kIn, kOut, kMicrosoftAttrs, infer_either, make_either},
+};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -97,7 +97,7 @@ constexpr AttrDef kAttrs21[] = {int_attr("axis", 1), int_attr("block_size", 0), 
                                 int_attr("saturate", 1)};
 constexpr AttrDef kAttrs23[] = {int_attr("axis", 1), int_attr("block_size", 0), int_attr("output_dtype", 0),
                                 int_attr("precision", 0), int_attr("saturate", 1)};
-constexpr AttrDef kAttrsMicrosoft[] = {int_attr("axis", 1), int_attr("block_size", 0)};
+constexpr AttrDef kAttrsMicrosoft[] = {optional_attr("axis", AttrKind::kInt)};
 constexpr OpDef row(int since, int until, std::span<const Port> in, std::span<const Port> out,
                     std::span<const AttrDef> attrs, const char* domain = "") {
   return {"QuantizeLinear", domain, since, until, in, out, attrs, infer, make<Quantize>};

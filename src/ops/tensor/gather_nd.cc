@@ -34,21 +34,21 @@ struct GatherND final : Kernel {
     const int64_t volume = extent(data.dims(), batch, data.rank);
     if (tuples == 0) return;
     const int64_t per_batch = tuples / std::max<int64_t>(batches, 1);
-    const auto* index = indices.as<int64_t>();
-    c.par.loop(
-        tuples, static_cast<double>(depth) * 3 + static_cast<double>(block) * 0.4, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            int64_t at = i / per_batch * volume, stride = volume;
-            for (size_t k = 0; k < depth; ++k) {
-              const int64_t n = data.dim[batch + k],
-                            j = resolve_index(index[i * static_cast<int64_t>(depth) + static_cast<int64_t>(k)], n);
-              stride /= n;
-              at += j * stride;
-            }
-            copy_elements({}, data.dtype, element(data.data, data.dtype, at), element(out.data, out.dtype, i * block),
-                          block);
-          }
-        });
+    c.par.loop(tuples, static_cast<double>(depth) * 3 + static_cast<double>(block) * 0.4,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   int64_t at = i / per_batch * volume, stride = volume;
+                   for (size_t k = 0; k < depth; ++k) {
+                     const int64_t n = data.dim[batch + k],
+                                   j = resolve_index(
+                                       int_at(indices, i * static_cast<int64_t>(depth) + static_cast<int64_t>(k)), n);
+                     stride /= n;
+                     at += j * stride;
+                   }
+                   copy_elements({}, data.dtype, element(data.data, data.dtype, at),
+                                 element(out.data, out.dtype, i * block), block);
+                 }
+               });
     finish(out, y);
   }
   size_t batch;
@@ -59,9 +59,13 @@ template <DTypeSet T>
 struct Ports {
   static constexpr Port kIn[] = {{"data", T}, {"indices", kInt64Set, ""}}, kOut[] = {{"output", T}};
 };
+struct MicrosoftPorts {
+  static constexpr Port kIn[] = {{"data", kIr3Set}, {"indices", kIndexSet, "Tind"}}, kOut[] = {{"output", kIr3Set}};
+};
+constexpr OpDef kMicrosoft = {.name = "GatherND", .domain = "com.microsoft", .infer = infer, .make = make<GatherND>};
 constexpr OpDef kRow = {.name = "GatherND", .attrs = kAttrs, .infer = infer, .make = make<GatherND>};
-constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 11, 11, {}), row_of<Ports<kIr3Set>>(kRow, 12, 12),
-                          row_of<Ports<kIr4Set>>(kRow, 13, 0)};
+constexpr OpDef kOps[] = {row_of<MicrosoftPorts>(kMicrosoft, 1, 0), row_of<Ports<kIr3Set>>(kRow, 11, 11, {}),
+                          row_of<Ports<kIr3Set>>(kRow, 12, 12), row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

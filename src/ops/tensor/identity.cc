@@ -1,4 +1,4 @@
-// Identity: output = input, of any kind.
+// Identity: output = input, of any kind; com.microsoft's SampleOp is the same for tensors.
 #include "ops/move.h"
 
 namespace tenon::ops::identity {
@@ -19,8 +19,17 @@ template <DTypeSet T>
 using Ports = PortsOf<T>;
 constexpr OpDef kRow = {
     .name = "Identity", .infer = infer, .make = make_copy, .lowering = Lowering::kView, .inplace = 1};
+constexpr DTypeSet kSample = kOldFloatSet | kWideSet;
+constexpr Port kSampleIn[] = {{"X", kSample}}, kSampleOut[] = {{"Y", kSample}};
+constexpr OpDef sample_op() {
+  OpDef row = kRow;
+  row.name = "SampleOp", row.domain = "com.microsoft";
+  row.inputs = kSampleIn, row.outputs = kSampleOut;
+  return row;
+}
 constexpr auto kOps = joined(
-    std::array{row_of<PortsOf<kIr3Set, kTensors>>(kRow, 1, 12), row_of<PortsOf<kIr4Set, kTensors>>(kRow, 13, 13),
+    std::array{sample_op(), row_of<PortsOf<kIr3Set, kTensors>>(kRow, 1, 12),
+               row_of<PortsOf<kIr4Set, kTensors>>(kRow, 13, 13),
                row_of<PortsOf<kIr4Set, kTensors | kSequences>>(kRow, 14, 15), row_of<Ports<kIr4Set>>(kRow, 16, 18)},
     rows_from_19<Ports>(kRow));
 

@@ -1,4 +1,5 @@
-// Pad: grows (or, with negative pads, crops) axes; new elements are constant, edges, reflections or wrapped around.
+// Pad (and com.microsoft's): grows (or, with negative pads, crops) axes; new elements are constant, edges, reflections
+// or wrapped around.
 #include "ops/move.h"
 
 namespace tenon::ops::pad {
@@ -6,15 +7,17 @@ namespace {
 
 enum class Mode { kConstant, kReflect, kEdge, kWrap };
 
+/// com.microsoft Pad has version 1 without this attribute.
+const char* attr_name(int since) { return since == 1 ? "paddings" : "pads"; }
+
 Mode mode_of(const graph::Attrs& attrs, int since) {
   const std::string_view m = attrs.get_string("mode", "constant");
   if (m == "constant") return Mode::kConstant;
   if (m == "reflect") return Mode::kReflect;
   if (m == "edge") return Mode::kEdge;
-  if (m == "wrap" && since >= 19) return Mode::kWrap;
+  if (m == "wrap" && (since >= 19 || (since == 1 && !attrs.has("paddings")))) return Mode::kWrap;
   fail("mode is \"{}\", expected constant, reflect, edge{}", m, since >= 19 ? " or wrap" : " (wrap from opset 19 on)");
 }
-const char* attr_name(int since) { return since == 1 ? "paddings" : "pads"; }
 
 void infer(InferContext& c) {
   const Mode mode = mode_of(c.attrs(), c.since());
@@ -165,11 +168,19 @@ template <DTypeSet T>
 struct Ports11 : Ports<T> {  // all axes
   static constexpr std::span<const Port> kIn = std::span(Ports<T>::kIn).first(3);
 };
+struct MicrosoftPorts {
+  static constexpr Port kIn[] = {
+      {"data", kOldFloatSet}, {"pads", kInt64Set, ""}, {"value", kOldFloatSet, "T", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"output", kOldFloatSet}};
+};
+constexpr OpDef kMicrosoft = {
+    .name = "Pad", .domain = "com.microsoft", .attrs = kAttrs11, .infer = infer, .make = make<Pad>};
 constexpr OpDef kRow = {.name = "Pad", .attrs = kAttrs11, .infer = infer, .make = make<Pad>};
 constexpr auto kOps =
-    joined(std::array{row_of<OldPorts>(kRow, 1, 1, kAttrs1), row_of<OldPorts>(kRow, 2, 10, kAttrs2),
-                      row_of<Ports11<kOldNumericSet>>(kRow, 11, 12), row_of<Ports11<kIr4Set>>(kRow, 13, 17),
-                      row_of<Ports<kIr4Set>>(kRow, 18, 18), row_of<Ports<kIr4Set>>(kRow, 19, 20)},
+    joined(std::array{row_of<MicrosoftPorts>(kMicrosoft, 1, 0), row_of<OldPorts>(kRow, 1, 1, kAttrs1),
+                      row_of<OldPorts>(kRow, 2, 10, kAttrs2), row_of<Ports11<kOldNumericSet>>(kRow, 11, 12),
+                      row_of<Ports11<kIr4Set>>(kRow, 13, 17), row_of<Ports<kIr4Set>>(kRow, 18, 18),
+                      row_of<Ports<kIr4Set>>(kRow, 19, 20)},
            rows_from_21<Ports>(kRow));
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Range: start, start + delta, ... up to and without limit.
+// Range (and com.microsoft's, whose delta may be missing): start, start + delta, ... up to and without limit.
 #include <cmath>
 
 #include "ops/move.h"
@@ -26,7 +26,8 @@ int64_t float_length(double start, double limit, double delta) {
 }
 
 void infer_ints(InferContext& c) {
-  const auto start = c.scalar_int(0), limit = c.scalar_int(1), delta = c.scalar_int(2);
+  const auto start = c.scalar_int(0), limit = c.scalar_int(1);
+  const auto delta = c.has_input(2) ? c.scalar_int(2) : std::optional<int64_t>(1);
   if (!start || !limit || !delta) return c.set(0, c.dtype(0), {c.fresh()});
   if (is_symbol(*delta) || is_symbol(*start) || is_symbol(*limit)) {
     const bool simple = !is_symbol(*delta) && *delta > 0;
@@ -49,24 +50,25 @@ void infer(InferContext& c) {
   }
   if (is_int(c.dtype(0))) return infer_ints(c);
   const auto start = c.floats(0), limit = c.floats(1), delta = c.floats(2);
-  if (!start || !limit || !delta) return c.set(0, c.dtype(0), {c.fresh()});
-  c.set(0, c.dtype(0), {float_length(start->front(), limit->front(), delta->front())});
+  if (!start || !limit || (c.has_input(2) && !delta)) return c.set(0, c.dtype(0), {c.fresh()});
+  c.set(0, c.dtype(0), {float_length(start->front(), limit->front(), delta ? delta->front() : 1)});
 }
 
 struct Range final : Kernel {
   explicit Range(const NodeInfo&) {}
   void run(KernelContext& c) const override {
-    const TensorRef &start = c.input(0), &limit = c.input(1), &delta = c.input(2);
+    const TensorRef &start = c.input(0), &limit = c.input(1);
+    const TensorRef* delta = c.has_input(2) ? &c.input(2) : nullptr;
     const DType t = start.dtype;
     if (is_int(t)) {
       visit<TypeList<int16_t, int32_t, int64_t>>(t, [&]<class T>() {
-        const int64_t a = *start.as<T>(), d = *delta.as<T>(), n = int_length(a, *limit.as<T>(), d);
+        const int64_t a = *start.as<T>(), d = delta ? *delta->as<T>() : T{1}, n = int_length(a, *limit.as<T>(), d);
         const TensorRef& y = c.output(0, t, {&n, 1});
         for (int64_t i = 0; i < n; ++i) y.out<T>()[i] = static_cast<T>(a + i * d);
       });
       return;
     }
-    const double a = number_at(start, 0), d = number_at(delta, 0);
+    const double a = number_at(start, 0), d = delta ? number_at(*delta, 0) : 1;
     const int64_t n = float_length(a, number_at(limit, 0), d);
     const TensorRef& y = c.output(0, t, {&n, 1});
     const auto value = [&](int64_t i) { return a + static_cast<double>(i) * d; };
@@ -91,8 +93,15 @@ template <DTypeSet T>
 struct Ports {
   static constexpr Port kIn[] = {{"start", T}, {"limit", T}, {"delta", T}}, kOut[] = {{"output", T}};
 };
+struct MicrosoftPorts {
+  static constexpr Port kIn[] = {
+      {"start", kTypes11}, {"limit", kTypes11}, {"delta", kTypes11, "T", PortUse::kOptional}};
+  static constexpr Port kOut[] = {{"Y", kTypes11}};
+};
+constexpr OpDef kMicrosoft = {.name = "Range", .domain = "com.microsoft", .infer = infer, .make = make<Range>};
 constexpr OpDef kRow = {.name = "Range", .infer = infer, .make = make<Range>};
-constexpr OpDef kOps[] = {row_of<Ports<kTypes11>>(kRow, 11, 26), row_of<Ports<kTypes27>>(kRow, 27, 0, kAttrs27)};
+constexpr OpDef kOps[] = {row_of<MicrosoftPorts>(kMicrosoft, 1, 0), row_of<Ports<kTypes11>>(kRow, 11, 26),
+                          row_of<Ports<kTypes27>>(kRow, 27, 0, kAttrs27)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -154,9 +154,16 @@ struct Ports {
                                  {"steps", kIndexSet, "Tind", PortUse::kOptional}};
   static constexpr Port kOut[] = {{"output", T}};
 };
+template <DTypeSet T>
+struct StepOne : Ports<T> {
+  static constexpr std::span<const Port> kIn = std::span(Ports<T>::kIn).first(4);
+};
 constexpr OpDef kRow = {.name = "Slice", .infer = infer, .make = make<Slice>};
-constexpr OpDef kOps[] = {row_of<OldPorts>(kRow, 1, 9, kAttrs1), row_of<Ports<kIr3Set>>(kRow, 10, 10),
-                          row_of<Ports<kIr3Set>>(kRow, 11, 12), row_of<Ports<kIr4Set>>(kRow, 13, 0)};
+// onnxruntime keeps DynamicSlice in the ONNX domain up to opset 9.
+constexpr OpDef kDynamic = {.name = "DynamicSlice", .infer = infer, .make = make<Slice>};
+constexpr OpDef kOps[] = {row_of<StepOne<kIr3Set>>(kDynamic, 1, 9), row_of<OldPorts>(kRow, 1, 9, kAttrs1),
+                          row_of<Ports<kIr3Set>>(kRow, 10, 10), row_of<Ports<kIr3Set>>(kRow, 11, 12),
+                          row_of<Ports<kIr4Set>>(kRow, 13, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -39,14 +39,13 @@ struct Trilu final : Kernel {
 constexpr AttrDef kAttrs[] = {int_attr("upper", 1)};
 constexpr Port kIn[] = {{"input", kIr4Set}, {"k", kInt64Set, "", PortUse::kOptional}};
 constexpr Port kOut[] = {{"output", kIr4Set}};
-constexpr OpDef kOps[] = {{.name = "Trilu",
-                           .since = 14,
-                           .inputs = kIn,
-                           .outputs = kOut,
-                           .attrs = kAttrs,
-                           .infer = infer,
-                           .make = make<Trilu>,
-                           .inplace = 1}};
+constexpr DTypeSet kMicrosoft = kNumericSet | kBoolSet;
+constexpr Port kMicrosoftIn[] = {{"X", kMicrosoft}, {"k", kInt64Set, "", PortUse::kOptional}};
+constexpr Port kMicrosoftOut[] = {{"Y", kMicrosoft}};
+constexpr OpDef kOps[] = {
+    {"Trilu", "", 14, 0, kIn, kOut, kAttrs, infer, make<Trilu>, Lowering::kKernel, 1},
+    {"Trilu", "com.microsoft", 1, 0, kMicrosoftIn, kMicrosoftOut, kAttrs, infer, make<Trilu>, Lowering::kKernel, 1},
+};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -29,6 +29,14 @@ void infer(InferContext& c) {
   c.set(2, DType::kInt64, {items});
   c.set(3, DType::kInt64, {n});
 }
+/// com.microsoft: x is 1-D, the results are y, inverse indices and counts.
+void infer_microsoft(InferContext& c) {
+  expect_rank(c, 0, 1);
+  const int64_t n = c.fresh();
+  c.set(0, c.dtype(0), {n});
+  c.set(1, DType::kInt64, {c.has_rank(0) ? c.dims(0)[0] : c.fresh()});
+  c.set(2, DType::kInt64, {n});
+}
 
 /// -1, 0, 1 in a total order: NaN is the largest value and equal to itself.
 template <class T>
@@ -45,11 +53,17 @@ int compare(const T& a, const T& b) {
   }
 }
 
+/// Which results the outputs are; SIZE_MAX: none.
+struct Outputs {
+  size_t first, inverse, counts;
+};
+
 struct Unique final : Kernel {
-  explicit Unique(const NodeInfo& info)
+  explicit Unique(const NodeInfo& info, bool in_order = true, Outputs outputs = {1, 2, 3})
       : has_axis(info.attrs.has("axis")),
         axis(info.attrs.get_int("axis", 0)),
-        sorted(info.attrs.get_int("sorted", 1) != 0) {}
+        sorted(in_order && info.attrs.get_int("sorted", 1) != 0),
+        out(outputs) {}
 
   void run(KernelContext& c) const override {
     const TensorRef& x = c.input(0);
@@ -106,17 +120,21 @@ struct Unique final : Kernel {
     }
     const auto write = [&](size_t j, int64_t count, auto value) {
       if (!c.has_output(j)) return;
-      auto* out = c.output(j, DType::kInt64, {&count, 1}).template out<int64_t>();
-      for (int64_t i = 0; i < count; ++i) out[i] = value(i);
+      auto* to = c.output(j, DType::kInt64, {&count, 1}).template out<int64_t>();
+      for (int64_t i = 0; i < count; ++i) to[i] = value(i);
     };
-    write(1, groups, [&](int64_t p) { return first[by_place[p]]; });
-    write(2, n, [&](int64_t i) { return place[group[i]]; });
-    write(3, groups, [&](int64_t p) { return counts[by_place[p]]; });
+    write(out.first, groups, [&](int64_t p) { return first[by_place[p]]; });
+    write(out.inverse, n, [&](int64_t i) { return place[group[i]]; });
+    write(out.counts, groups, [&](int64_t p) { return counts[by_place[p]]; });
   }
   bool has_axis;
   int64_t axis;
   bool sorted;
+  Outputs out;
 };
+std::unique_ptr<const Kernel> make_microsoft(const NodeInfo& n) {
+  return std::make_unique<const Unique>(n, false, Outputs{SIZE_MAX, 1, 2});
+}
 
 constexpr AttrDef kAttrs[] = {optional_attr("axis", AttrKind::kInt), int_attr("sorted", 1)};
 template <DTypeSet T>
@@ -126,8 +144,15 @@ struct Ports {
                                                       {"inverse_indices", kInt64Set, "", PortUse::kOptional},
                                                       {"counts", kInt64Set, "", PortUse::kOptional}};
 };
+struct MicrosoftPorts {
+  static constexpr Port kIn[] = {{"x", kIr3Set}};
+  static constexpr Port kOut[] = {{"y", kIr3Set}, {"idx", kInt64Set, ""}, {"counts", kInt64Set, ""}};
+};
+constexpr OpDef kMicrosoft = {
+    .name = "Unique", .domain = "com.microsoft", .infer = infer_microsoft, .make = make_microsoft};
 constexpr OpDef kRow = {.name = "Unique", .attrs = kAttrs, .infer = infer, .make = make<Unique>};
-constexpr OpDef kOps[] = {row_of<Ports<kIr3Set>>(kRow, 11, 27), row_of<Ports<kIr4Set>>(kRow, 28, 0)};
+constexpr OpDef kOps[] = {row_of<MicrosoftPorts>(kMicrosoft, 1, 0), row_of<Ports<kIr3Set>>(kRow, 11, 27),
+                          row_of<Ports<kIr4Set>>(kRow, 28, 0)};
 
 }  // namespace
 TENON_OPS(kOps)

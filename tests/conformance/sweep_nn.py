@@ -78,7 +78,7 @@ def convolve(x, w, strides, dilations, pads, groups):
     per_in, per_out = x.shape[1] // groups, w.shape[0] // groups
     y = np.zeros((x.shape[0], w.shape[0], *out), x.dtype)
     for q in range(groups):
-        a = seen[:, q * per_in:(q + 1) * per_in].reshape(x.shape[0], per_in, int(np.prod(out)), -1)
+        a = seen[:, q * per_in:(q + 1) * per_in].reshape(x.shape[0], per_in, int(np.prod(out)), int(np.prod(w.shape[2:])))
         b = w[q * per_out:(q + 1) * per_out].reshape(per_out, per_in, -1)
         y[:, q * per_out:(q + 1) * per_out] = np.einsum("ncok,dck->ndo", a, b).reshape(x.shape[0], per_out, *out)
     return y

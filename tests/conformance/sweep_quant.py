@@ -163,11 +163,14 @@ def matmul_integer(g):
 def qlinear_matmul(g):
     m, k, n = g.int(1, 4), g.int(1, 5), g.int(1, 4)
     a, b = g.array(0, (m, k)), g.array(3, (k, n))
-    sa, sb, sy = (scales(g, i, ()) for i in (1, 4, 6))
-    za, zb, zy = zero_point(g, 2, ()), zero_point(g, 5, ()), zero_point(g, 7, ())
+    rows, columns = g.pick((), (m,)), g.pick((), (n,))
+    sa, sb, sy = scales(g, 1, rows), scales(g, 4, columns), scales(g, 6, ())
+    za, zb, zy = zero_point(g, 2, rows), zero_point(g, 5, columns), zero_point(g, 7, ())
     if is_float(a.dtype) or is_float(b.dtype) or is_float(zy.dtype):
-        za, zb, zy = (np.zeros((), z.dtype) for z in (za, zb, zy))
-    y = np.matmul(wide(a).astype(np.float64) - float(za), wide(b).astype(np.float64) - float(zb)) * (float(sa) * float(sb) / float(sy))
+        za, zb, zy = (np.zeros(z.shape, z.dtype) for z in (za, zb, zy))
+    column = (lambda v: wide(v).astype(np.float64).reshape(-1, 1) if v.shape else float(v))
+    wa, wb = wide(a).astype(np.float64) - column(za), wide(b).astype(np.float64) - wide(zb).astype(np.float64)
+    y = np.matmul(wa * column(sa), wb * wide(sb)) / float(sy)
     if is_float(zy.dtype):
         top = float(ml_dtypes.finfo(zy.dtype).max)
         y = np.clip(y, -top, top).astype(zy.dtype)

@@ -21,16 +21,18 @@ def cases():
     return found
 
 
-def seeded(g):
-    """A sample from a case that fits the version; expected values are the case's own, or onnx.reference's where types changed."""
+def seeded(g, among=None, reals=False):
+    """A sample from a case that fits the version; expected values are the case's own, or onnx.reference's where types changed.
+    With `reals`, integers are computed on as reals and cut off at the end."""
     schema = g.schema
-    usable = [c for c in cases().get((schema.domain, schema.name), []) if fits(schema, c.model.graph.node[0])]
+    among = cases().get((schema.domain, schema.name), []) if among is None else among
+    usable = [c for c in among if fits(schema, c.model.graph.node[0])]
     if not usable:
         raise NoOracle("no backend case fits this version")
     why = ""
     for k in g.rng.permutation(len(usable))[:6]:
         try:
-            return from_case(g, usable[k])
+            return from_case(g, usable[k], reals)
         except NoOracle as e:
             why = str(e)
     raise NoOracle(why)
@@ -38,18 +40,23 @@ def seeded(g):
 
 def fits(schema, node):
     return (len(node.input) <= schema.max_input and len(node.output) <= schema.max_output and len(node.input) >= schema.min_input and
-            all(a.name in schema.attributes for a in node.attribute))
+            all(a.name in schema.attributes or (schema.name, a.name, a.s) in OLD_DEFAULTS for a in node.attribute))
 
 
-def from_case(g, c):
+# Attributes of newer versions whose value says what older ones do.
+OLD_DEFAULTS = {("RoiAlign", "coordinate_transformation_mode", b"output_half_pixel")}
+
+
+def from_case(g, c, reals):
     node = c.model.graph.node[0]
     given, expected = c.data_sets[0]
     values = dict(zip([i.name for i in c.model.graph.input], given))
     values |= {i.name: onnx.numpy_helper.to_array(i) for i in c.model.graph.initializer}
     inputs, changed = [], False
     for i, name in enumerate(node.input):
-        if not name:
-            inputs.append(MISSING)
+        if not name:  # an older version may want an empty tensor in its place
+            required = g.schema.inputs[i].option == onnx.defs.OpSchema.FormalParameterOption.Single
+            inputs.append(np.zeros(0, numpy_type(input_type(g.schema, g.types, i))) if required else MISSING)
             continue
         value = values[name]
         t = input_type(g.schema, g.types, i)
@@ -66,30 +73,32 @@ def from_case(g, c):
         by_name = dict(zip([o.name for o in c.model.graph.output], expected))
         want = [by_name.get(o) for o in node.output]
     else:
-        want = reference(g, c, node, inputs)
-    return Sample(inputs, want, attrs, loose=4)
+        want = reference(c, node, inputs, reals)
+    attrs = {k: v for k, v in attrs.items() if k in g.schema.attributes}
+    return Sample(inputs, want, attrs, loose=4, single=True, unit=1)
 
 
 def converted(value, target):
-    numbers = value.dtype != object and target != object
-    if not numbers or (target == bool) != (value.dtype == bool) or target.kind == "c" or value.dtype.kind == "c":
+    if target == object or value.dtype == object:
         raise NoOracle(f"no case whose values make sense as {target}")
-    if is_float(value.dtype) and not is_float(target) and not np.array_equal(np.trunc(value), value):
-        raise NoOracle(f"no case whose values make sense as {target}")
+    if target == bool or value.dtype == bool:
+        return (value > 0 if target == bool else value).astype(target)
     with np.errstate(all="ignore"):
-        y = value.astype(np.float64 if is_float(value.dtype) else np.int64).astype(target)
-    if not is_float(value.dtype) and not np.array_equal(y.astype(np.float64), value.astype(np.float64)):
-        raise NoOracle(f"no case whose values fit {target}")
-    return y
+        real = value.real.astype(np.float64)
+        y = real if is_float(target) or target.kind == "c" else np.round(real)
+        if target.kind == "u":
+            y = np.abs(y)
+        return y.astype(target) if is_float(target) or target.kind == "c" else y.astype(np.int64).astype(target)
 
 
-def reference(g, c, node, inputs):
+def reference(c, node, inputs, reals):
     """onnx.reference on the values as float32 where the type is a shorter float."""
     feeds, infos = {}, []
     for name, value in zip(node.input, inputs):
-        if value is MISSING:
+        if value is MISSING or not name:
             continue
-        v = value.astype(np.float32) if is_float(value.dtype) and value.dtype.itemsize < 4 else value
+        short = is_float(value.dtype) and value.dtype.itemsize < 4
+        v = value.astype(np.float32) if short or (reals and name == node.input[0] and value.dtype.kind in "iu") else value
         feeds[name] = v
         infos.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(v.dtype) if v.dtype != object else element("tensor(string)"), v.shape))
     graph = helper.make_graph([node], "reference", infos, [helper.make_empty_tensor_value_info(o) for o in node.output if o])

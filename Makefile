@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := $(or $(TENON_PYTHON),.venv/bin/python)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
-.PHONY: help demo build build-all test test-slow bench bench-memory mutate fuzz format format-check includes-check docs-check clean
+.PHONY: help demo build build-all test test-slow bench bench-memory conformance mutate fuzz format format-check includes-check docs-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ bench: $(BUILD)/build.ninja  ## speed against ONNX Runtime, both in one process
 
 bench-memory: build  ## memory against ONNX Runtime, in fresh processes
 	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/memory.py
+
+conformance: build  ## ONNX backend cases and the sweep over every operator, version and type: totals and per operator
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/conformance/backend_suite.py --ops
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/conformance/sweep.py --ops --models 4
 
 mutate: build-all  ## change kernels and validator in random places; the tests must notice
 	$(PYTHON) scripts/mutate.py

@@ -1,10 +1,11 @@
 """The sweep: a few one-node models for every (operator, version, type) at exactly that opset, against plain formulas or onnx.reference.
 
-    python tests/conformance/sweep.py [-k OPERATOR] [--part N/M] [--seed S] [--models N] [--ops]
+    python tests/conformance/sweep.py [-k OPERATOR] [--part N/M] [--seed S] [--models N] [--ops] [--update]
 """
 import argparse
 import collections
 import dataclasses
+import pathlib
 import sys
 import warnings
 import zlib
@@ -16,12 +17,14 @@ import sweep_ml  # noqa: F401
 import sweep_nn  # noqa: F401
 import sweep_quant  # noqa: F401
 import sweep_tensor  # noqa: F401
+from backend_suite import drop, read_expected
 from compare import Different
 from forked import forked_map
 from sweep_data import REGISTRY, Gen
 from sweep_model import SCHEMAS, NoOracle, run_sample
 from sweep_seeds import cases, seeded
 
+EXCEPTIONS = pathlib.Path(__file__).with_name("sweep_exceptions.txt")
 PREFERRED = ("tensor(float)", "tensor(int64)", "tensor(bool)", "seq(tensor(float))", "optional(tensor(float))")
 
 
@@ -81,6 +84,14 @@ def run_combination(c, seed, models):
     return "supported", ""
 
 
+def surprises(results, exceptions):
+    """Lines about combinations that are not supported and whose operator is no exception, and about exceptions that are none."""
+    bad = {c.schema.name for c, verdict, _ in results if verdict != "supported"}
+    seen = {c.schema.name for c, _, _ in results}
+    return ([f"{verdict}: {c.name}: {detail[:400]}" for c, verdict, detail in results if verdict != "supported" and c.schema.name not in exceptions] +
+            [f"{name} is supported, but {EXCEPTIONS.name} lists it" for name in exceptions if name in seen - bad])
+
+
 def describe(sample):
     shapes = [f"{v.dtype}{list(v.shape)}" if isinstance(v, np.ndarray) else type(v).__name__ for v in sample.inputs]
     return f"{sample.attrs} {' '.join(shapes)}"[:300]
@@ -100,6 +111,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--models", type=int, default=2, help="models per combination")
     p.add_argument("--ops", action="store_true", help="print a line per operator")
+    p.add_argument("--update", action="store_true", help=f"take operators that are supported out of {EXCEPTIONS.name}")
     a = p.parse_args()
     n, m = map(int, a.part.split("/"))
     chosen = [c for c in combinations() if not a.k or c.schema.name == a.k][n::m]
@@ -108,13 +120,18 @@ def main():
     for c, verdict, detail in results:
         totals[verdict] += 1
         per_op[(c.schema.domain, c.schema.name)][verdict] += 1
-        if verdict != "supported":
+        if verdict != "supported" and a.k:
             print(f"{verdict}: {c.name}: {detail[:400]}")
     if a.ops:
         for (domain, name), counts in sorted(per_op.items()):
             print(f"{domain or 'ai.onnx':28} {name:28} " + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())))
     print(f"{len(results):,} combinations: " + ", ".join(f"{v:,} {k}" for k, v in sorted(totals.items())))
-    return 1 if set(totals) - {"supported"} else 0
+    if a.update:
+        bad = {c.schema.name for c, verdict, _ in results if verdict != "supported"}
+        drop([name for name in read_expected(EXCEPTIONS) if name not in bad], EXCEPTIONS)
+    lines = surprises(results, read_expected(EXCEPTIONS))
+    print(*lines, sep="\n")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

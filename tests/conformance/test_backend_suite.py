@@ -34,5 +34,6 @@ def test_a_hang_is_a_result():
 
 
 def test_both_kinds_of_surprise_are_told():
-    lines = surprises({("a", 0): "wrong", ("b", 0): None, ("c", 0): "wrong"}, {"b": "why", "c": "why", "d": "why"})
-    assert [line.split()[0] for line in lines] == ["a@0", "b@0", "expected_failures.txt"]
+    results = {("a", 0): "wrong", ("a", 99): "wrong", ("b", 0): None, ("b", 99): None, ("c", 0): None, ("c", 99): "wrong", ("d", 0): "wrong", ("d", 99): "wrong"}
+    lines = surprises(results, {"b": "why", "c@99": "why", "d": "why", "e": "why"})
+    assert [line.split()[0] for line in lines] == ["a@0", "a@99", "b", "e"]

@@ -33,8 +33,9 @@ bench-memory: build  ## memory against ONNX Runtime, in fresh processes
 	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/memory.py
 
 conformance: build  ## ONNX backend cases and the sweep over every operator, version and type: totals and per operator
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/conformance/backend_suite.py --ops
-	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/conformance/sweep.py --ops --models 4
+	@status=0; export PYTHONPATH=$(BUILD)/python; \
+	$(PYTHON) tests/conformance/backend_suite.py --ops || status=1; \
+	$(PYTHON) tests/conformance/sweep.py --ops --models 4 || status=1; exit $$status
 
 mutate: build-all  ## change kernels and validator in random places; the tests must notice
 	$(PYTHON) scripts/mutate.py

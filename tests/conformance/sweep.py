@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 import sweep_control  # noqa: F401  (each registers its generators)
+import sweep_image  # noqa: F401
 import sweep_math  # noqa: F401
 import sweep_ml  # noqa: F401
 import sweep_nn  # noqa: F401

@@ -293,3 +293,16 @@ def regex_full_match(g):
     return Sample([x], [np.array([re.fullmatch(pattern, v) is not None for v in x.flat], bool).reshape(x.shape)], {"pattern": pattern})
 
 
+@op("TfIdfVectorizer")
+def tf_idf(g):
+    """Counts of single words and of pairs of neighbours."""
+    strings = g.dtype(0) == object
+    words = ["a", "b", "ü"] if strings else [3, 5, 9]
+    x = np.array(g.rng.choice(words, g.shape(1, 1, 6)), object).astype(g.dtype(0))
+    singles, pairs = [words[0], words[2]], [(words[0], words[1]), (words[1], words[1])]
+    items = x.tolist()
+    y = [items.count(v) for v in singles] + [sum(p == q for q in zip(items, items[1:])) for p in pairs]
+    pool = singles + [v for p in pairs for v in p]
+    return Sample([x], [np.array(y, np.float32)], {
+        "mode": "TF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0, "ngram_counts": [0, 2], "ngram_indexes": [0, 1, 2, 3],
+        "pool_strings" if strings else "pool_int64s": pool})

@@ -1,5 +1,6 @@
 """The 2,036 backend cases of the `onnx` package: node, simple, real, pytorch-converted, pytorch-operator."""
 import dataclasses
+import functools
 import pathlib
 import warnings
 
@@ -36,8 +37,9 @@ class Case:
 _EXPANDED = {}  # name of a case before expansion: its operator
 
 
+@functools.cache
 def load_cases():
-    """Every case, in a fixed order. Making the node cases takes about ten seconds."""
+    """Every case, in a fixed order. Making the node cases takes about ten seconds, once per process."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         node = load_model_tests(kind="node")

@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := $(or $(TENON_PYTHON),.venv/bin/python)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
-.PHONY: help demo build build-all test test-slow bench bench-memory bench-parallel mutate fuzz format format-check includes-check docs-check clean
+.PHONY: help demo build build-all test test-slow bench bench-memory bench-parallel conformance mutate fuzz format format-check includes-check docs-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ bench-memory: build  ## memory against ONNX Runtime, in fresh processes
 
 bench-parallel: build  ## parallel mode against one thread, two, and ONNX Runtime's
 	PYTHONPATH=$(BUILD)/python $(PYTHON) bench/parallel.py
+
+conformance: build  ## ONNX backend cases and the sweep over every operator, version and type: totals and per operator
+	@status=0; export PYTHONPATH=$(BUILD)/python; \
+	$(PYTHON) tests/conformance/backend_suite.py --ops || status=1; \
+	$(PYTHON) tests/conformance/sweep.py --ops --models 4 || status=1; exit $$status
 
 mutate: build-all  ## change kernels and validator in random places; the tests must notice
 	$(PYTHON) scripts/mutate.py

@@ -131,7 +131,10 @@ void ControlFlow::run_loop() {
       first = false;
     }
     for (size_t k = 0; k < carried; ++k) {
-      if (first) copy_slot(in(2 + k), state[k]);
+      if (first) {
+        copy_slot(in(2 + k), state[k]);
+        unwrap(state[k], plan.graph->type(plan.slots[plan.results[1 + k].slot].value));
+      }
       if (k < step.out_count) give(k, state[k]);
       state[k].drop();
     }
@@ -156,6 +159,13 @@ void ControlFlow::bind_crossing(Frame& body, size_t argument, Crossing& c) {
   }
   c.ref.dim = c.dims.data();
   body.bind(argument, c.ref);
+}
+
+// The body takes an optional and gives what is in it, but did not run.
+void ControlFlow::unwrap(Crossing& c, const ValueType& result) {
+  if (!c.handle || c.handle.kind() != ValueKind::kOptional || result.kind == ValueKind::kOptional) return;
+  if (c.handle.items().empty()) fail("a loop-carried optional is empty, and the body that fills it did not run");
+  c.handle = Value(c.handle.items()[0]);
 }
 
 // A value that passes through unchanged: the outside gets a copy, because feeds and captures are never handed on.

@@ -22,6 +22,7 @@ struct ControlFlow {
   void bind_slot(Frame& body, size_t argument, plan::SlotId s);
   static void bind_crossing(Frame& body, size_t argument, Crossing& c);
   void copy_slot(plan::SlotId s, Crossing& c);
+  static void unwrap(Crossing& c, const ValueType& result);
   /// Result j of the step takes what the crossing owns.
   void give(size_t j, Crossing& c);
   plan::SlotId in(size_t i) const { return frame.plan_.operands[step.in_begin + i]; }

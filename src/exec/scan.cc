@@ -13,39 +13,54 @@ using plan::kNoSlot;
 
 namespace {
 
-// One scan input or output seen as [outer, steps, inner bytes].
+/// A part of such a tensor has no address: steps get a tensor of their own.
+bool by_value(DType t) { return t == DType::kString || is_packed(t); }
+
+// One scan input or output seen as [outer, steps, inner].
 struct Track {
   int64_t axis = 0;
   bool reverse = false;
-  int64_t outer = 1, steps = 0;
-  size_t inner = 0;  // bytes
-  Dims slice;        // dims without the axis
+  int64_t outer = 1, steps = 0, inner = 0;
+  DType dtype = DType::kUndefined;
+  Dims slice;  // dims without the axis
 
   int64_t at(int64_t t) const { return reverse ? steps - 1 - t : t; }
+  /// Where slices lie in memory that steps share: not those of strings and of elements that share bytes.
+  size_t scratch_bytes() const { return by_value(dtype) ? 0 : (storage_bytes(dtype, outer * inner) + 63) / 64 * 64; }
 };
 
 void set_extents(Track& k, std::span<const int64_t> dims, DType t) {
-  if (t == DType::kString || is_packed(t))
-    fail(ErrorCode::kNotImplemented, "Scan over elements of type {}", dtype_name(t));
+  k.dtype = t;
   k.axis = resolve_axis(k.axis, dims.size());
   const auto a = static_cast<size_t>(k.axis);
   k.outer = extent(dims, 0, a);
   k.steps = dims[a];
-  k.inner = static_cast<size_t>(extent(dims, a + 1, dims.size())) * dtype_size(t);
+  k.inner = extent(dims, a + 1, dims.size());
   k.slice.assign(dims);
   k.slice.erase(a);
 }
 
-void gather_slice(const Track& k, const char* from, int64_t t, char* to) {
+void gather_slice(const Track& k, const void* from, int64_t t, void* to) {
   for (int64_t o = 0; o < k.outer; ++o)
-    std::memcpy(to + static_cast<size_t>(o) * k.inner, from + static_cast<size_t>(o * k.steps + k.at(t)) * k.inner,
-                k.inner);
+    copy_items(k.dtype, from, (o * k.steps + k.at(t)) * k.inner, to, o * k.inner, k.inner);
 }
 
-void scatter_slice(const Track& k, const char* from, int64_t t, char* to) {
+void scatter_slice(const Track& k, const void* from, int64_t t, void* to) {
   for (int64_t o = 0; o < k.outer; ++o)
-    std::memcpy(to + static_cast<size_t>(o * k.steps + k.at(t)) * k.inner, from + static_cast<size_t>(o) * k.inner,
-                k.inner);
+    copy_items(k.dtype, from, o * k.inner, to, (o * k.steps + k.at(t)) * k.inner, k.inner);
+}
+
+/// Memory for a result of c's dims and of the element type and rank in c.ref.
+void allocate(Crossing& c) {
+  if (c.ref.dtype == DType::kString) {
+    c.handle = Value::tensor(c.ref.dtype, c.dims);
+    c.ref.data = c.handle.mutable_data();
+    return;
+  }
+  c.block = c.arena->alloc(std::max<size_t>(c.ref.bytes(), 1), 64, nullptr);
+  if (!c.block) fail_out_of_memory(c.ref.bytes(), "a scan output");
+  std::memset(c.block, 0, c.ref.bytes());
+  c.ref.data = c.block;
 }
 
 int64_t entry(std::span<const int64_t> list, size_t i) { return i < list.size() ? list[i] : 0; }
@@ -76,8 +91,9 @@ void ControlFlow::run_scan() {
   std::vector<Crossing> stacked(outputs);
   for (Crossing& c : stacked) c.arena = &frame.arena();
   size_t slice_bytes = 0;
-  for (const Track& k : inputs) slice_bytes += (static_cast<size_t>(k.outer) * k.inner + 63) / 64 * 64;
+  for (const Track& k : inputs) slice_bytes += k.scratch_bytes();
   auto* slices = static_cast<char*>(frame.scratch(slice_bytes));
+  std::vector<Value> kept;  // slices that are tensors of their own, until the step ends
   try {
     for (int64_t t = 0; t < steps; ++t) {
       if (frame.context_.par.cancel) frame.context_.par.cancel->check();
@@ -90,10 +106,16 @@ void ControlFlow::run_scan() {
       char* slice = slices;
       for (size_t k = 0; k < scans; ++k) {
         const ops::TensorRef& r = frame.refs_[in(carried + k)];
-        gather_slice(inputs[k], r.as<char>(), t, slice);
+        if (by_value(r.dtype)) {
+          Value item = Value::tensor(r.dtype, inputs[k].slice);
+          gather_slice(inputs[k], r.data, t, item.mutable_data());
+          body.bind(carried + k, kept.emplace_back(std::move(item)));
+          continue;
+        }
+        gather_slice(inputs[k], r.data, t, slice);
         body.bind(carried + k,
                   ops::TensorRef{slice, inputs[k].slice.data(), r.rank - 1, r.dtype, element_count(inputs[k].slice)});
-        slice += (static_cast<size_t>(inputs[k].outer) * inputs[k].inner + 63) / 64 * 64;
+        slice += inputs[k].scratch_bytes();
       }
       bind_captures(body, formal);
       body.run(frame.context_);
@@ -112,17 +134,16 @@ void ControlFlow::run_scan() {
           stacked[k].ref = c.ref;
           stacked[k].ref.rank = c.ref.rank + 1;
           stacked[k].ref.count = c.ref.count * steps;
-          stacked[k].block = frame.arena().alloc(std::max<size_t>(stacked[k].ref.bytes(), 1), 64, nullptr);
-          if (!stacked[k].block) fail_out_of_memory(stacked[k].ref.bytes(), "a scan output");
-          stacked[k].ref.data = stacked[k].block;
+          allocate(stacked[k]);
         } else if (!(tracks[k].slice == c.dims)) {
           fail("scan output {} changes its shape from {} to {}", k, tenon::to_string(tracks[k].slice),
                tenon::to_string(c.dims));
         }
-        scatter_slice(tracks[k], c.ref.as<char>(), t, static_cast<char*>(stacked[k].block));
+        scatter_slice(tracks[k], c.ref.data, t, stacked[k].ref.data);
         c.drop();
       }
       body.reset();
+      kept.clear();
     }
     for (size_t k = 0; k < carried; ++k) {
       if (steps == 0) copy_slot(in(k), state[k]);
@@ -162,34 +183,44 @@ void ControlFlow::run_batched_scan() {
   std::vector<Crossing> results(carried + outputs), state(carried), next(carried), scanned(outputs);
   for (Crossing& c : results) c.arena = &frame.arena();
   // Slice [b] or [b, t] of a batched tensor.
+  std::vector<Value> kept;
   const auto part = [&](const ops::TensorRef& r, uint32_t skip, int64_t index) {
     ops::TensorRef s = r;
     s.dim += skip;
     s.rank -= skip;
     s.count = element_count(s.dims());
-    s.data = static_cast<char*>(r.data) + static_cast<size_t>(index) * storage_bytes(r.dtype, s.count);
+    if (by_value(r.dtype)) {
+      Value& item = kept.emplace_back(Value::tensor(r.dtype, s.dims()));
+      copy_items(r.dtype, r.data, index * s.count, item.mutable_data(), 0, s.count);
+      s.data = item.mutable_data();
+    } else {
+      s.data = static_cast<char*>(r.data) + static_cast<size_t>(index) * storage_bytes(r.dtype, s.count);
+    }
     return s;
+  };
+  const auto bind_part = [&](size_t argument, const ops::TensorRef& r, uint32_t skip, int64_t index) {
+    const ops::TensorRef s = part(r, skip, index);
+    if (by_value(r.dtype))
+      body.bind(argument, kept.back());
+    else
+      body.bind(argument, s);
   };
   const auto store = [&](size_t j, const Crossing& c, int64_t index, bool sequence) {
     Crossing& r = results[j];
     const size_t lead = sequence ? 2 : 1;
-    if (r.block && !std::ranges::equal(std::span<const int64_t>(r.dims).subspan(lead), c.dims))
+    const bool made = r.block || r.handle;
+    if (made && !std::ranges::equal(std::span<const int64_t>(r.dims).subspan(lead), c.dims))
       fail("scan result {} changes its shape to {}", j, tenon::to_string(c.dims));
-    if (!r.block) {
-      if (c.ref.dtype == DType::kString || is_packed(c.ref.dtype))
-        fail(ErrorCode::kNotImplemented, "Scan over elements of type {}", dtype_name(c.ref.dtype));
+    if (!made) {
       r.dims = c.dims;
       if (sequence) r.dims.insert(0, steps);
       r.dims.insert(0, batch);
       r.ref = c.ref;
       r.ref.rank = static_cast<uint32_t>(r.dims.size());
       r.ref.count = element_count(r.dims);
-      r.block = frame.arena().alloc(std::max<size_t>(r.ref.bytes(), 1), 64, nullptr);
-      if (!r.block) fail_out_of_memory(r.ref.bytes(), "a scan output");
-      std::memset(r.block, 0, r.ref.bytes());
-      r.ref.data = r.block;
+      allocate(r);
     }
-    std::memcpy(static_cast<char*>(r.block) + static_cast<size_t>(index) * c.ref.bytes(), c.ref.data, c.ref.bytes());
+    copy_items(c.ref.dtype, c.ref.data, 0, r.ref.data, index * c.ref.count, c.ref.count);
   };
   for (int64_t b = 0; b < batch; ++b) {
     const int64_t length = lengths ? lengths[b] : steps;
@@ -198,13 +229,13 @@ void ControlFlow::run_batched_scan() {
       if (frame.context_.par.cancel) frame.context_.par.cancel->check();
       for (size_t k = 0; k < carried; ++k) {
         if (t == 0)
-          body.bind(k, part(frame.refs_[in(1 + k)], 1, b));
+          bind_part(k, frame.refs_[in(1 + k)], 1, b);
         else
           bind_crossing(body, k, state[k]);
       }
       for (size_t k = 0; k < scans; ++k) {
         const int64_t at = entry(directions, k) == 1 ? length - 1 - t : t;
-        body.bind(carried + k, part(frame.refs_[in(1 + carried + k)], 2, b * steps + at));
+        bind_part(carried + k, frame.refs_[in(1 + carried + k)], 2, b * steps + at);
       }
       bind_captures(body, formal);
       body.run(frame.context_);
@@ -216,6 +247,7 @@ void ControlFlow::run_batched_scan() {
         scanned[k].drop();
       }
       body.reset();
+      kept.clear();
     }
     for (size_t k = 0; k < carried; ++k) {
       if (length == 0) {
@@ -231,7 +263,7 @@ void ControlFlow::run_batched_scan() {
     }
   }
   for (size_t j = 0; j < results.size(); ++j) {
-    if (!results[j].block) {  // nothing ran: there is no item to tell the shape
+    if (!results[j].block && !results[j].handle) {  // nothing ran: there is no item to tell the shape
       Crossing c;
       const ValueType& t = plan.graph->type(plan.slots[plan.results[j].slot].value);
       c.ref.dtype = t.elem;

@@ -9,13 +9,39 @@
 
 namespace tenon::exec {
 
+namespace {
+
+void copy_bits(int64_t bits, const uint8_t* from, int64_t from_at, uint8_t* to, int64_t to_at, int64_t n) {
+  const int64_t per = 8 / bits;
+  const auto mask = static_cast<unsigned>((1 << bits) - 1);
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t a = from_at + i, b = to_at + i;
+    const auto at = static_cast<unsigned>(b % per * bits);
+    const unsigned v = (from[a / per] >> (a % per * bits)) & mask;
+    to[b / per] = static_cast<uint8_t>((to[b / per] & ~(mask << at)) | (v << at));
+  }
+}
+
+}  // namespace
+
+void copy_items(DType t, const void* from, int64_t from_at, void* to, int64_t to_at, int64_t n) {
+  if (n == 0) return;
+  if (t == DType::kString) {
+    std::copy_n(static_cast<const std::string*>(from) + from_at, n, static_cast<std::string*>(to) + to_at);
+  } else if (is_packed(t)) {
+    copy_bits(dtype_bits(t), static_cast<const uint8_t*>(from), from_at, static_cast<uint8_t*>(to), to_at, n);
+  } else {
+    const auto size = static_cast<int64_t>(dtype_size(t));
+    std::memcpy(static_cast<char*>(to) + to_at * size, static_cast<const char*>(from) + from_at * size,
+                static_cast<size_t>(n * size));
+  }
+}
+
 void Stack::push(const Crossing& item) {
   if (count_ == 0) {
     dims_ = item.dims;
     dtype_ = item.ref.dtype;
-    if (is_packed(dtype_) && item.ref.count % (8 / dtype_bits(dtype_)) != 0)
-      fail(ErrorCode::kNotImplemented, "scan output of {} with a part of a byte per iteration", dtype_name(dtype_));
-    item_bytes_ = dtype_ == DType::kString ? 0 : item.ref.bytes();
+    item_count_ = item.ref.count;
   } else if (!(dims_ == item.dims) || dtype_ != item.ref.dtype) {
     fail("scan output changes its shape from {} to {} between iterations", to_string(dims_), to_string(item.dims));
   }
@@ -24,9 +50,10 @@ void Stack::push(const Crossing& item) {
     ++count_;
     return;
   }
-  const size_t used = static_cast<size_t>(count_) * item_bytes_;
-  if (used + item_bytes_ > capacity_) {
-    const size_t wanted = std::max({used + item_bytes_, capacity_ * 2, static_cast<size_t>(expected_) * item_bytes_});
+  const auto bytes = [&](int64_t items) { return storage_bytes(dtype_, items * item_count_); };
+  const size_t used = bytes(count_), needed = bytes(count_ + 1);
+  if (needed > capacity_) {
+    const size_t wanted = std::max({needed, capacity_ * 2, bytes(expected_)});
     void* grown = arena_->alloc(std::max<size_t>(wanted, 1), 64, nullptr);
     if (!grown) fail_out_of_memory(wanted, "a scan output");
     if (used) std::memcpy(grown, block_, used);
@@ -34,7 +61,7 @@ void Stack::push(const Crossing& item) {
     block_ = grown;
     capacity_ = wanted;
   }
-  if (item_bytes_) std::memcpy(static_cast<char*>(block_) + used, item.ref.data, item_bytes_);
+  copy_items(dtype_, item.ref.data, 0, block_, count_ * item_count_, item_count_);
   ++count_;
 }
 

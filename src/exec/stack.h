@@ -8,6 +8,10 @@
 
 namespace tenon::exec {
 
+/// Elements [from_at, from_at + n) of `from` to the places from to_at on in `to`; elements of any type, also such that
+/// share bytes.
+void copy_items(DType t, const void* from, int64_t from_at, void* to, int64_t to_at, int64_t n);
+
 /// Scan outputs of Loop and Scan. Grows by doubling; warm runs take the same blocks from the arena again.
 class Stack {
  public:
@@ -27,8 +31,8 @@ class Stack {
  private:
   Allocator* arena_ = nullptr;
   void* block_ = nullptr;
-  size_t capacity_ = 0, item_bytes_ = 0;
-  int64_t count_ = 0, expected_ = 0;
+  size_t capacity_ = 0;  ///< bytes of block_
+  int64_t item_count_ = 0, count_ = 0, expected_ = 0;
   Dims dims_;
   DType dtype_ = DType::kUndefined;
   std::vector<Value> items_;  ///< of strings

@@ -13,8 +13,15 @@ ValueType loosened(const ValueType& t) {
   return out;
 }
 
+/// A body may take an optional and give back what is in it.
+bool unwraps(const ValueType& carried, const ValueType& result) {
+  return carried.kind == ValueKind::kOptional && carried.inner && result.kind == carried.inner->kind &&
+         onnx_type_string(result) == onnx_type_string(*carried.inner);
+}
+
 /// Makes `t` hold `next` as well. Dims already unknown stay what they are, so that repeated calls come to an end.
 bool admit(InferContext& c, ValueType& t, std::vector<bool>& unknown, const ValueType& next) {
+  if (unwraps(t, next)) return false;        // the next iteration's optional holds the value
   const ValueType wide = widen(c, t, next);  // checks kinds and element types
   if (!t.is_tensor()) {
     const bool change = !(t == next) && !(t == loosened(t));
@@ -57,6 +64,8 @@ bool infer_carried(InferContext& c, std::span<const ValueType> before, std::vect
   for (size_t k = 0; k < carried.size(); ++k)  // the value after the last iteration is not the one before it
     for (size_t d = 0; d < unknown[k].size() && d < carried[k].dims.size(); ++d)
       if (unknown[k][d]) carried[k].dims[d] = c.fresh();
+  for (size_t k = 0; k < carried.size(); ++k)
+    if (unwraps(carried[k], (*results)[first_result + k])) carried[k] = loosened(*carried[k].inner);
   return true;
 }
 

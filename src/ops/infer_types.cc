@@ -47,7 +47,13 @@ class Inference {
     Host(Inference& parent, NodeId n) : parent_(parent), node_(n) {}
     Value contents(size_t i) override {
       const ValueId v = operand(i);
-      return v == kNone ? Value() : parent_.g_.constant(v);
+      if (v == kNone) return {};
+      if (const Value& known = parent_.g_.constant(v)) return known;
+      // A Constant node that nothing has folded: numbers beyond what derived_ints() can hold, and floats.
+      const NodeId from = parent_.g_.producer(v);
+      if (from == kNone || parent_.g_.node(from).op != "Constant") return {};
+      const Value* value = parent_.g_.node(from).attrs.get_tensor("value");
+      return value && value->is_tensor() ? *value : Value();
     }
     const std::vector<int64_t>* derived_ints(size_t i) override {
       const auto it = parent_.ints_.find(operand(i));

@@ -34,7 +34,10 @@ void check_granularity(InferContext& c) {
   if (block == 0) {
     if (scale.size() != 1) misfit("a scalar or one scale per index of the axis (block_size is 0)");
     if (c.since() >= 10 && c.since() < 13 && !is_symbol(scale[0])) misfit("a scalar (before opset 13)");
-    if (x.empty()) misfit("a scalar");
+    if (x.empty()) {
+      if (differ(scale[0], 1)) misfit("one scale");
+      return;
+    }
     const int64_t d =
         x.size() == 1 ? x[0] : x[static_cast<size_t>(resolve_axis(c.attrs().get_int("axis", 1), x.size()))];
     if (differ(d, scale[0])) misfit("one scale per index of the axis");

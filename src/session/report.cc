@@ -49,6 +49,19 @@ json attr_json(const graph::AttrDef& a) {
   return j;
 }
 
+const char* runs_name(const graph::OpDef& op) {
+  switch (op.lowering) {
+    case graph::Lowering::kView:
+      return "view";
+    case graph::Lowering::kIf:
+    case graph::Lowering::kLoop:
+    case graph::Lowering::kScan:
+      return "body";
+    default:
+      return op.make ? "kernel" : "function";
+  }
+}
+
 }  // namespace
 
 std::string op_table_json() {
@@ -65,6 +78,9 @@ std::string op_table_json() {
                    {"inputs", in},
                    {"outputs", results},
                    {"attributes", attrs},
+                   {"runs", runs_name(*op)},
+                   {"inplace", op->inplace != 0},
+                   {"has_body", op->body != nullptr},
                    {"deterministic", op->deterministic},
                    {"deprecated", op->deprecated}});
   }

@@ -265,8 +265,13 @@ def test_ops():
     assert names == {(op["domain"], op["name"]) for op in json.loads(tenon.op_table_json())}
     assert {op["domain"] for op in data("ops", "--domain", "ai.onnx")} == {""}
     lines = good("ops", "--markdown", "add").splitlines()
-    assert lines[0] == "| operator | domain | versions |" and any(line.startswith("| Add | ai.onnx | ") for line in lines)
+    assert lines[0] == "# Operators" and any(line.startswith("| Add | 1-5, 6, 7-12, 13, 14+ | T: ints, floats | kernel | SIMD rows") for line in lines)
     assert tenon_command("ops", "nosuchoperator").returncode == 1
+
+
+def test_operator_page_is_up_to_date():
+    """Made by: tenon ops --markdown > docs/operators.md"""
+    assert (ROOT / "docs" / "operators.md").read_text() == good("ops", "--markdown")
 
 
 # ---- test ----

@@ -292,8 +292,23 @@ def test_backend():
         rep.run(x, terminate=True)
     with pytest.raises(RuntimeError, match="list of 2"):
         backend.prepare(TWO).run(x)
-    with pytest.raises(NotImplementedError):
-        backend.TenonBackend.run_node(m.graph.node[0], [x])
+
+
+def test_backend_runs_one_node():
+    from tenon import backend
+    h = onnx.helper
+    a, b = np.ones((2, 1), np.float32), np.ones(3, np.float32)
+    assert backend.run_node(h.make_node("Add", ["a", "b"], ["sum"]), [a, b]).sum.tolist() == [[2, 2, 2]] * 2
+    assert backend.run_node(h.make_node("Mul", ["a", "a"], ["y"]), {"a": a + 1}, opset_version=7)["y"].tolist() == [[4], [4]]
+    y, mask = backend.run_node(h.make_node("Dropout", ["x"], ["y", ""]), [b])
+    assert mask is None and y.tolist() == [1, 1, 1]
+    assert backend.run_node(h.make_node("SequenceAt", ["s", "i"], ["y"]), [[a, b], np.int64(1)]).y.tolist() == [1, 1, 1]
+    scaled = backend.run_node(h.make_node("Scaler", ["x"], ["y"], domain="ai.onnx.ml", scale=[2.0], offset=[0.0]), [b])
+    assert scaled.y.tolist() == [2, 2, 2]
+    with pytest.raises(ValueError, match=r"\['a', 'b'\]"):
+        backend.run_node(h.make_node("Add", ["a", "b"], ["y"]), [a])
+    with pytest.raises(RuntimeError, match="'CUDA'"):
+        backend.run_node(h.make_node("Neg", ["a"], ["y"]), [a], "CUDA")
 
 
 @pytest.mark.parametrize("name, feeds", [("sigmoid.onnx", {"x": np.zeros((3, 4, 5), np.float32)}), ("mul_1.onnx", {"X": np.ones((3, 2), np.float32)}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx.backend.base import Backend, BackendRep
+from onnx.backend.base import Backend, BackendRep, namedtupledict
 
 from ._tenon import RunOptions, SessionOptions, get_available_providers
 from .session import InferenceSession
@@ -27,6 +27,22 @@ def _set(options, allowed, given):
         elif hasattr(options, name):
             raise RuntimeError(f"{type(options).__name__}.{name} cannot be set here, expected one of {', '.join(sorted(allowed))}")
     return options
+_NEWEST = {"": onnx.defs.onnx_opset_version(), "ai.onnx.ml": onnx.defs.onnx_ml_opset_version()}
+
+
+def _type_of(value: Any) -> onnx.TypeProto:
+    """ONNX's type of a feed, without dims."""
+    helper = onnx.helper
+    if isinstance(value, (list, tuple)):
+        return helper.make_sequence_type_proto(_type_of(value[0]) if value else helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None))
+    if isinstance(value, dict):
+        key, item = (np.asarray(v) for v in next(iter(value.items())))
+        return helper.make_map_type_proto(_element(key), _type_of(item))
+    return helper.make_tensor_type_proto(_element(np.asarray(value)), None)
+
+
+def _element(array: np.ndarray) -> int:
+    return onnx.TensorProto.STRING if array.dtype.kind in "OUST" else onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
 class TenonBackendRep(BackendRep):
@@ -89,12 +105,30 @@ class TenonBackend(Backend):
         return cls.prepare(model, device, **kwargs).run(inputs, **both)
 
     @classmethod
-    def run_node(cls, node: Any, inputs: Any, device: str | None = None, outputs_info: Any = None, **kwargs: Any) -> Any:
-        """Raises NotImplementedError: make a model of one node instead."""
-        raise NotImplementedError("run_node: make a model of one node, and run_model() it")
+    def run_node(cls, node: onnx.NodeProto, inputs: Any, device: str | None = None, outputs_info: Any = None,
+                 **kwargs: Any) -> tuple[Any, ...]:
+        """Outputs of one node, as a named tuple. inputs: a list for the inputs that the node has, or a dict by name. opset_version: the
+        version of the node's domain, default the newest. outputs_info: not needed, types are inferred."""
+        version = kwargs.pop("opset_version", _NEWEST.get(node.domain, 1))
+        names = [n for n in dict.fromkeys(node.input) if n]
+        given = dict(inputs) if isinstance(inputs, dict) else dict(zip([n for n in node.input if n], inputs))
+        if set(given) != set(names):
+            raise ValueError(f"run_node: expected inputs {names}, found {list(given)}")
+        helper = onnx.helper
+        graph = helper.make_graph([node], "node", [helper.make_value_info(n, _type_of(given[n])) for n in names],
+                                  [helper.make_empty_tensor_value_info(n) for n in node.output if n])
+        imports = [helper.make_opsetid(node.domain, version)]
+        if node.domain:
+            imports.append(helper.make_opsetid("", onnx.defs.onnx_opset_version()))
+        model = helper.make_model(graph, opset_imports=imports, ir_version=onnx.IR_VERSION)
+        both = {k: v for k, v in kwargs.items() if k in _RUN_OPTIONS}
+        outputs = iter(cls.prepare(model.SerializeToString(), device, **kwargs).run(given, **both))
+        return namedtupledict("Outputs", node.output)(*(next(outputs) if n else None for n in node.output))
 
 
 is_compatible = TenonBackend.is_compatible
 prepare = TenonBackend.prepare
 run = TenonBackend.run_model
+run_model = TenonBackend.run_model
+run_node = TenonBackend.run_node
 supports_device = TenonBackend.supports_device

@@ -28,6 +28,18 @@ void require_tensor(const ValueType& t) {
   if (!t.is_tensor()) fail(ErrorCode::kInvalidGraph, "Scan takes tensors only");
 }
 
+/// States keep their shape from step to step: dims that differ before and after are the one that says more.
+void settle(std::span<const ValueType> initial, std::span<const ValueType> results, std::vector<ValueType>& carried) {
+  for (size_t k = 0; k < carried.size(); ++k) {
+    Dims& d = carried[k].dims;
+    if (initial[k].dims.size() != d.size() || results[k].dims.size() != d.size()) continue;
+    for (size_t i = 0; i < d.size(); ++i) {
+      const int64_t a = initial[k].dims[i], b = results[k].dims[i];
+      if (is_symbol(a) || is_symbol(b)) d[i] = is_symbol(b) ? a : b;
+    }
+  }
+}
+
 void infer(InferContext& c) {
   const size_t scans = scan_count(c, c.num_inputs()), n = c.num_inputs() - scans;
   check_list(c, "scan_input_axes", scans);
@@ -46,7 +58,9 @@ void infer(InferContext& c) {
     }
     slices.push_back(std::move(t));
   }
+  const std::vector<ValueType> initial = carried;
   if (!infer_carried(c, {}, carried, slices, 0, &results)) return set_known_outputs(c);
+  settle(initial, results, carried);
   if (c.num_outputs() > results.size())
     fail(ErrorCode::kInvalidGraph, "the node has {} outputs, its body {}", c.num_outputs(), results.size());
   check_list(c, "scan_output_axes", results.size() - n);
@@ -82,7 +96,9 @@ void infer_batched(InferContext& c) {
     }
     (k < n ? carried : slices).push_back(std::move(t));
   }
+  const std::vector<ValueType> initial = carried;
   if (!infer_carried(c, {}, carried, slices, 0, &results)) return set_known_outputs(c);
+  settle(initial, results, carried);
   if (!batch) batch = c.fresh();
   if (!length) length = c.fresh();
   for (size_t j = 0; j < results.size(); ++j) {

@@ -53,7 +53,7 @@ void infer(InferContext& c) {
     const int64_t n = c.sym.product(c.dims(i));
     const bool known = c.has_rank(kAt.w) && c.rank(kAt.w) > 0;
     if (i == kBias ? known && differ(n, c.dims(kAt.w)[0])
-                   : differ(n, 1) && !(per_channel && known && !differ(n, c.dims(kAt.w)[0])))
+                   : differ(n, 1) && !(per_channel && !(known && differ(n, c.dims(kAt.w)[0]))))
       fail("{} has {} elements, expected {}", what, c.sym.to_string(n),
            i == kBias    ? "one per output channel"
            : per_channel ? "1 or one per output channel"

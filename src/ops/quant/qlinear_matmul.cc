@@ -19,7 +19,9 @@ constexpr size_t kAScale = 1, kBScale = 4, kYScale = 6, kYZero = 7;
 
 class QLinearMatMul final : public Kernel {
  public:
-  explicit QLinearMatMul(const NodeInfo& n) : product_(n, contains(kByteSet, n.dtype(kAt.b)) ? kAt : kNotPacked) {}
+  // Packing frees a constant b: not where run_floats() reads it.
+  explicit QLinearMatMul(const NodeInfo& n)
+      : product_(n, all_bytes(n.dtype(kAt.a), n.dtype(kAt.b), n.dtype(kYZero)) ? kAt : kNotPacked) {}
 
   void run(KernelContext& c) const override {
     const TensorRef &a = c.input(kAt.a), &b = c.input(kAt.b), &y = c.output(0);
@@ -29,14 +31,13 @@ class QLinearMatMul final : public Kernel {
     if (c.input(kYScale).count != 1 || c.input(kYZero).count != 1)
       fail(ErrorCode::kNotImplemented, "y_scale has {} elements, expected 1", c.input(kYScale).count);
     const bool a_rows = c.input(kAScale).count > 1, b_columns = c.input(kBScale).count > 1;
-    if (!contains(kByteSet, a.dtype) || !contains(kByteSet, b.dtype) || !contains(kByteSet, y.dtype))
-      return run_floats(c, sa, sb, *sy, *zy);
-    const auto zero = static_cast<int32_t>(*zy);
     const int64_t n = b.rank == 1 ? 1 : b.dim[b.rank - 1], m = a.rank == 1 ? 1 : a.dim[a.rank - 2];
     if (a_rows && c.input(kAScale).count != m)
       fail("a_scale has {} elements, expected 1 or {}", c.input(kAScale).count, m);
     if (b_columns && c.input(kBScale).count != n)
       fail("b_scale has {} elements, expected 1 or {}", c.input(kBScale).count, n);
+    if (!all_bytes(a.dtype, b.dtype, y.dtype)) return run_floats(c, m, n, *sy, *zy);
+    const auto zero = static_cast<int32_t>(*zy);
     float* factor = c.scratch<float>(n);  // of the first row; other rows rescale it
     for (int64_t j = 0; j < n; ++j) factor[j] = sa[0] * sb[b_columns ? j : 0] / *sy;
     float* own = a_rows ? c.scratch<float>(n * m) : nullptr;
@@ -58,33 +59,38 @@ class QLinearMatMul final : public Kernel {
   }
 
  private:
+  static bool all_bytes(DType a, DType b, DType y) {
+    return contains(kByteSet, a) && contains(kByteSet, b) && contains(kByteSet, y);
+  }
   // Constants are looked up at an operand that does not exist.
   static constexpr IntegerProduct::Operands kNotPacked{SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
 
-  // Operands scaled to floats, one float product per matrix.
-  void run_floats(KernelContext& c, const float* sa, const float* sb, float sy, float zy) const {
+  // Operands scaled to floats, one float product per matrix. Scales of a may be one per row, those of b one per column.
+  void run_floats(KernelContext& c, int64_t m, int64_t n, float sy, float zy) const {
     const TensorRef &a = c.input(kAt.a), &b = c.input(kAt.b), &y = c.output(0);
-    const float *za = scratch_floats(c, c.input(kAt.a_zero)), *zb = scratch_floats(c, c.input(kAt.b_zero));
-    if (c.input(kAScale).count != 1 || c.input(kBScale).count != 1 || c.input(kAt.a_zero).count != 1 ||
-        c.input(kAt.b_zero).count != 1)
-      fail(ErrorCode::kNotImplemented, "scales and zero points of float8 operands must be scalars");
-    const auto scaled = [&](const TensorRef& t, float scale, float zero) {
+    const auto scaled = [&](const TensorRef& t, size_t scale, size_t zero, int64_t run, int64_t period) {
+      const float *s = scratch_floats(c, c.input(scale)), *z = scratch_floats(c, c.input(zero));
+      const int64_t many_s = c.input(scale).count > 1, many_z = c.input(zero).count > 1;
+      if (many_z && c.input(zero).count != period)
+        fail("zero point has {} elements, expected 1 or {}", c.input(zero).count, period);
       float* out = c.scratch<float>(t.count);
       Converter(t.dtype, DType::kFloat).run(c.par, t.data, out, t.count);
-      for (int64_t i = 0; i < t.count; ++i) out[i] = (out[i] - zero) * scale;
+      for (int64_t i = 0; i < t.count; ++i) {
+        const int64_t at = i / run % period;
+        out[i] = (out[i] - z[many_z * at]) * s[many_s * at];
+      }
       return out;
     };
-    const float *fa = scaled(a, *sa, *za), *fb = scaled(b, *sb, *zb);
+    const int64_t k = std::max<int64_t>(a.dim[a.rank - 1], 1);
+    const float *fa = scaled(a, kAScale, kAt.a_zero, k, m), *fb = scaled(b, kBScale, kAt.b_zero, 1, n);
     kernels::GemmArgs g;
-    g.m = a.rank == 1 ? 1 : a.dim[a.rank - 2];
-    g.k = a.dim[a.rank - 1];
-    g.n = b.rank == 1 ? 1 : b.dim[b.rank - 1];
+    g.m = m, g.k = a.dim[a.rank - 1], g.n = n;
     g.a_row = g.k, g.a_col = 1, g.b_row = g.n, g.b_col = 1, g.ldc = g.n;
     float* product = c.scratch<float>(y.count);
     const auto batch = y.dims().first(y.rank + (a.rank == 1) + (b.rank == 1) - 2);
     const Nest nest(batch, {a.dims().first(a.rank < 2 ? 0 : a.rank - 2), b.dims().first(b.rank < 2 ? 0 : b.rank - 2)});
-    nest.each(0, extent(batch, 0, batch.size()), [&](const int64_t* offset, int64_t first, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) {
+    nest.each(0, extent(batch, 0, batch.size()), [&](const int64_t* offset, int64_t first, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
         g.a = fa + (offset[0] + (nest.stride[0][0] ? i : 0)) * g.m * g.k;
         g.b = fb + (offset[1] + (nest.stride[1][0] ? i : 0)) * g.k * g.n;
         g.c = product + (first + i) * g.m * g.n;

@@ -18,8 +18,14 @@ void infer(InferContext& c) {
   if (!c.has_rank(0) || !count) return c.set_unranked(0, c.dtype(0));
   const Dims& in = c.dims(0);
   const size_t rank = std::max(in.size(), *count);
-  if (!target) return c.set(0, c.dtype(0), fresh_dims(c, rank));
   Dims out(rank, 1);
+  if (!target) {  // dims above 1 stay, and those that the target does not reach
+    for (size_t k = 0; k < rank; ++k) {
+      const int64_t d = k < in.size() ? in[in.size() - 1 - k] : 1;
+      out[rank - 1 - k] = k >= *count || (!is_symbol(d) && d > 1) ? d : c.fresh();
+    }
+    return c.set(0, c.dtype(0), std::move(out));
+  }
   for (size_t k = 0; k < rank; ++k) {  // from the last dim on
     const int64_t d = k < in.size() ? in[in.size() - 1 - k] : 1;
     out[rank - 1 - k] = expanded(c, d, k < *count ? (*target)[*count - 1 - k] : 1);

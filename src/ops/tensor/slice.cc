@@ -20,7 +20,8 @@ Range clamped(int64_t dim, int64_t start, int64_t end, int64_t step) {
     end = std::clamp<int64_t>(end, 0, dim);
     return {start, end > start ? (end - start - 1) / step + 1 : 0};
   }
-  start = std::clamp<int64_t>(start, -1, dim - 1);
+  if (dim == 0) return {0, 0};
+  start = std::clamp<int64_t>(start, 0, dim - 1);  // an element even where numpy, which clamps to -1, gives none
   end = std::clamp<int64_t>(end, -1, dim - 1);
   // -(step + 1) does not overflow for the lowest step.
   return {

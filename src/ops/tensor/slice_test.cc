@@ -29,6 +29,7 @@ TEST(Slice, OneAxis) {
                {1, 3, -1, {}},
                {-1, -100, -3, {4, 1}},
                {-100, 2, 1, {0, 1}},
+               {-100, kMin, -1, {0}},
                {0, kMax, kMax, {0}},
                {4, kMin, kMin, {4}},
                {10, 20, 1, {}},
@@ -81,6 +82,9 @@ TEST(Slice, Split) {
   y = run_op("", "Split", 18, {x}, {{"axis", int64_t{1}}, {"num_outputs", int64_t{4}}}, 4);
   EXPECT_EQ(dims_of(y[0]), (Shape{2, 2}));
   EXPECT_EQ(dims_of(y[3]), (Shape{2, 0}));
+  y = run_op("", "Split", 18, {counting_tensor(DType::kInt64, {5})}, {{"num_outputs", int64_t{4}}}, 4);
+  EXPECT_EQ(raw_words(y[2]), (Words{5}));
+  EXPECT_EQ(dims_of(y[3]), (Shape{0}));
   y = run_op("", "Split", 13, {counting_tensor(DType::kInt64, {6})}, {}, 2);
   EXPECT_EQ(raw_words(y[1]), (Words{3, 4, 5}));
   y = run_op("", "Split", 1, {x, vec<float>({1, 1})}, {}, 2);

@@ -4,15 +4,16 @@
 namespace tenon::ops::split {
 namespace {
 
-/// Sizes when they are not given: num_outputs (opset 18) rounds up and gives the last one the rest; before that the
-/// dim must divide.
+/// Sizes when they are not given: num_outputs (opset 18) rounds up, the last one that the dim reaches gets the rest and
+/// those behind it nothing; before that the dim must divide.
 std::vector<int64_t> even_sizes(Symbols& sym, int64_t dim, size_t n, bool round_up) {
   const auto count = static_cast<int64_t>(n);
   if (!round_up && !is_symbol(dim) && dim % count != 0) fail("dim {} does not split into {} equal parts", dim, n);
   const int64_t part = round_up ? sym.ceil_div(dim, count) : sym.floor_div(dim, count);
   std::vector<int64_t> sizes(n, part);
-  if (round_up) sizes.back() = sym.sub(dim, sym.mul(part, count - 1));
-  if (!is_symbol(sizes.back()) && sizes.back() < 0) fail("dim {} is too small for {} outputs", dim, n);
+  for (int64_t j = 1; round_up && j < count; ++j)
+    sizes[static_cast<size_t>(j)] =
+        count == 2 ? sym.sub(dim, part) : sym.min(part, sym.max(0, sym.sub(dim, sym.mul(part, j))));
   return sizes;
 }
 
@@ -76,7 +77,7 @@ struct Split final : Kernel {
     int64_t at = 0;
     for (size_t j = 0; j < c.num_outputs(); ++j) {
       if (!c.has_output(j)) {  // its size is known from the operand or from the even split only
-        at += sizes.present() ? number(c, static_cast<int64_t>(j)) : part;
+        at += sizes.present() ? number(c, static_cast<int64_t>(j)) : std::min(part, dim - at);
         continue;
       }
       const TensorRef& y = c.output(j);

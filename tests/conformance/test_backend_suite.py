@@ -1,0 +1,39 @@
+"""All backend cases of the onnx package, at levels 0 and 99: exactly those of expected_failures.txt fail."""
+import os
+
+import pytest
+from backend_suite import read_expected, run_suite, surprises
+from forked import forked_map
+from onnx_cases import TOTAL, load_cases
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return load_cases()
+
+
+def test_no_case_is_left_out(cases):
+    assert len(cases) == len({(c.kind, c.name) for c in cases}) == TOTAL
+
+
+def test_cases_pass_as_expected(cases):
+    lines = surprises(run_suite(cases), read_expected())
+    assert not lines, "\n".join(lines)
+
+
+def test_a_crash_is_a_result():
+    assert forked_map(lambda x: os.abort() if x == 1 else x, [0, 1, 2]) == [0, "crash: SIGABRT", 2]
+
+
+def test_a_hang_is_a_result():
+    def function(x):
+        while x == 1:
+            pass
+        return x
+    assert forked_map(function, [0, 1, 2], timeout_s=0.5) == [0, "hang: more than 0.5 s", 2]
+
+
+def test_both_kinds_of_surprise_are_told():
+    results = {("a", 0): "wrong", ("a", 99): "wrong", ("b", 0): None, ("b", 99): None, ("c", 0): None, ("c", 99): "wrong", ("d", 0): "wrong", ("d", 99): "wrong"}
+    lines = surprises(results, {"b": "why", "c@99": "why", "d": "why", "e": "why"})
+    assert [line.split()[0] for line in lines] == ["a@0", "a@99", "b", "e"]

@@ -19,6 +19,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 
 namespace tenon {
 namespace {
@@ -36,6 +37,7 @@ struct Loop {
   int64_t n, block;
   FunctionRef<void(int64_t, int64_t)> fn;
   const CancelToken* cancel;
+  const unsigned float_mode = FloatMode::current();
   std::atomic<int64_t> next{0};
   int inside = 0;            // workers in it; guarded by the pool's mutex
   std::exception_ptr error;  // guarded by the pool's mutex
@@ -151,6 +153,7 @@ struct ThreadPool::Impl {
 
   // Runs blocks until none is left; an exception closes the loop.
   static std::exception_ptr run_blocks(Loop& loop) noexcept {
+    const FloatMode mode(loop.float_mode);
     try {
       while (true) {
         const int64_t b = loop.next.fetch_add(loop.block, std::memory_order_relaxed);
@@ -245,7 +248,7 @@ void ThreadPool::parallel_blocks(int64_t n, int64_t block, const CancelToken* ca
     impl_.release();  // NOLINT: its mutex may be locked for ever
     impl_ = std::make_unique<Impl>(o, count);
   }
-  Loop loop{n, block, fn, cancel, {}, 0, {}, nullptr};
+  Loop loop{.n = n, .block = block, .fn = fn, .cancel = cancel};
   impl_->run(loop);
 }
 

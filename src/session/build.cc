@@ -94,7 +94,7 @@ void Session::Impl::apply_overrides(graph::Graph& g) {
   if (by_name.empty() && by_denotation.empty()) return;
   std::map<int64_t, int64_t> sizes;  // of symbols: a dim that is fixed in one input is fixed everywhere
   for (graph::ValueId v : g.region().args) {
-    const std::vector<int64_t>& dims = g.type(v).dims;
+    const Dims& dims = g.type(v).dims;
     const auto denotations = g.info.denotations.find(g.value(v).name);
     for (size_t i = 0; i < dims.size(); ++i) {
       if (!is_symbol(dims[i])) continue;

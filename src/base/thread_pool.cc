@@ -40,7 +40,7 @@ struct Loop {
   const unsigned float_mode = FloatMode::current();
   std::atomic<int64_t> next{0};
   int inside = 0;            // workers in it; guarded by the pool's mutex
-  std::exception_ptr error;  // guarded by the pool's mutex
+  std::exception_ptr error{};  // guarded by the pool's mutex
   Loop* after = nullptr;     // list of open loops
 
   bool open() const { return next.load(std::memory_order_relaxed) < n; }

@@ -27,4 +27,14 @@ NB_MODULE(_tenon, m) {
   m.def("op_table_json", &op_table_json,
         "Every operator as JSON: domain, name, since, until, inputs, outputs, attributes.");
   m.def("set_seed", &set_seed);
+  m.def("set_global_thread_pool_sizes", &set_global_thread_pool_sizes, nb::arg("intra_op_num_threads"),
+        nb::arg("inter_op_num_threads"));
+  m.def(
+      "create_and_register_allocator",
+      [](const std::map<std::string, int64_t>& settings) {
+        ArenaConfig config;
+        for (const auto& [name, value] : settings) config.set(name, value);
+        create_and_register_allocator({}, config);
+      },
+      nb::arg("settings"), "Registers an arena for the host; settings by the names of OrtArenaCfg.");
 }

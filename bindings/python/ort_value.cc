@@ -82,12 +82,18 @@ PyOrtValue from_numpy_as(nb::handle array, int onnx_type) {
   return {Value::borrow(t, v.dims(), const_cast<void*>(v.data()), [keep = v] {}), given.readonly};
 }
 
-PyOrtValue from_shape(const std::vector<int64_t>& dims, nb::handle type, const PyDevice& device) {
-  check_device(device, "ortvalue_from_shape_and_type");
-  const DType t = element_type(type, "ortvalue_from_shape_and_type");
+PyOrtValue from_shape(const std::vector<int64_t>& dims, nb::handle type, const PyDevice& device, bool registered) {
+  constexpr const char* kWhat = "ortvalue_from_shape_and_type";
+  check_device(device, kWhat);
+  const DType t = element_type(type, kWhat);
   for (int64_t d : dims)
-    if (d < 0) fail("ortvalue_from_shape_and_type: expected dimensions >= 0, found {}", to_string(dims));
-  return {Value::tensor(t, dims), false};
+    if (d < 0) fail("{}: expected dimensions >= 0, found {}", kWhat, to_string(dims));
+  const auto allocator = registered ? registered_allocator() : nullptr;
+  if (!allocator || t == DType::kString) return {Value::tensor(t, dims), false};
+  const size_t bytes = storage_bytes(t, element_count(dims));
+  void* p = allocator->alloc(bytes, 64, nullptr);
+  if (!p) fail_out_of_memory(bytes, kWhat);
+  return {Value::borrow(t, dims, p, [allocator, p] { allocator->free(p); }), false};
 }
 
 void copy_bytes(const Value& from, Value& to) {
@@ -210,8 +216,10 @@ void bind_ort_values(nb::module_& m) {
   nb::class_<V> c(m, "OrtValue", "A value; tenon.OrtValue is its public face.");
   c.def_static("ortvalue_from_numpy", &from_numpy)
       .def_static("ortvalue_from_numpy_with_onnx_type", &from_numpy_as)
-      .def_static("ortvalue_from_shape_and_type", &from_shape)
-      .def_static("ortvalue_from_shape_and_onnx_type", &from_shape)
+      .def_static("ortvalue_from_shape_and_type", &from_shape, nb::arg("shape"), nb::arg("element_type"),
+                  nb::arg("device"), nb::arg("registered") = false)
+      .def_static("ortvalue_from_shape_and_onnx_type", &from_shape, nb::arg("shape"), nb::arg("element_type"),
+                  nb::arg("device"), nb::arg("registered") = false)
       .def_static(
           "from_python",
           [](nb::handle object, const std::string& type) {

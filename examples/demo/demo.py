@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""The four screens of `make demo`: a digits classifier, a transformer block at four optimisation levels, its profile, and the
-block over two providers.
+"""The screens of `make demo`: a digits classifier, a transformer block at four optimisation levels, its profile, the block over
+two providers, and an application from PyPI that reads a page.
 
-    demo.py [--step 1|2|3|4]
+    demo.py [--step 1|2|3|4|5]
 
-Needs only numpy, onnx and tenon; writes its files into build/demo.
+Needs numpy, onnx and tenon, and for the last screen what scripts/bootstrap_applications.sh installs; writes its files into
+build/demo.
 """
 import argparse
 import collections
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -159,9 +161,22 @@ def step_providers(top=12):
     return worst
 
 
+def step_application():
+    """rapidocr in an environment of its own, which has no onnxruntime; this Tenon is put in front of it."""
+    screen(5, "An application that knows nothing of Tenon: rapidocr, from PyPI, reads a page")
+    made = subprocess.run([ROOT / "scripts" / "bootstrap_applications.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    package = pathlib.Path(tenon.__file__).parent.parent
+    lone = OUT / "tenon_only"  # this package without its neighbours in site-packages
+    lone.mkdir(exist_ok=True)
+    (lone / "tenon").unlink(missing_ok=True)
+    (lone / "tenon").symlink_to(package / "tenon")
+    program = [ROOT / made.stdout.strip(), ROOT / "examples" / "ocr" / "read_page.py", "--out", OUT]
+    return subprocess.run(program, env={**os.environ, "PYTHONPATH": str(lone)}).returncode
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--step", type=int, choices=(1, 2, 3, 4), help="only this screen")
+    parser.add_argument("--step", type=int, choices=(1, 2, 3, 4, 5), help="only this screen")
     a = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     for old in OUT.glob("transformer_block_*.json"):
@@ -174,6 +189,8 @@ def main():
         step_profile()
     if a.step in (None, 4) and not step_providers() < 1e-4:
         sys.exit("two providers compute something else than one")
+    if a.step in (None, 5) and step_application():
+        sys.exit("the application did not read its page")
 
 
 if __name__ == "__main__":

@@ -275,6 +275,10 @@ TENON_API std::string op_table_json();
 TENON_API void set_default_log_sink(LogSink sink);
 /// Process default severity (0 verbose .. 4 fatal) for sessions with log_severity_level -1.
 TENON_API void set_default_log_severity(int severity);
+/// Size of the pool that sessions with use_per_session_threads = false share; lanes are tasks of the same pool, so that
+/// it gets the larger of both numbers. 0 = min(physical cores, quota). Holds for the pool that is made next: the
+/// present one goes with its last session. Throws kInvalidArgument for negative numbers.
+TENON_API void set_global_thread_pool_sizes(int intra_op_num_threads, int inter_op_num_threads = 0);
 /// Seeds the random operators that the model gives no seed, in sessions made from now on.
 TENON_API void set_seed(int64_t seed);
 

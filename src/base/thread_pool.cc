@@ -19,6 +19,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 #include "base/fork.h"
 #include "base/fork_mutex.h"
 
@@ -33,9 +34,10 @@ struct Loop {
   int64_t n, block;
   FunctionRef<void(int64_t, int64_t)> fn;
   const CancelToken* cancel;
+  const unsigned float_mode = FloatMode::current();
   std::atomic<int64_t> next{0};
   std::atomic<int> inside{0};  // workers in it; changed under the pool's mutex
-  std::exception_ptr error;    // guarded by the pool's mutex
+  std::exception_ptr error{};  // guarded by the pool's mutex
   Loop* after = nullptr;       // list of open loops
 
   bool open() const { return next.load(std::memory_order_relaxed) < n; }
@@ -161,6 +163,7 @@ struct ThreadPool::Impl {
 
   // Runs blocks until none is left; an exception closes the loop.
   static std::exception_ptr run_blocks(Loop& loop) noexcept {
+    const FloatMode mode(loop.float_mode);
     try {
       while (true) {
         const int64_t b = loop.next.fetch_add(loop.block, std::memory_order_relaxed);
@@ -267,7 +270,7 @@ void ThreadPool::parallel_blocks(int64_t n, int64_t block, const CancelToken* ca
     return;
   }
   if (impl->generation != fork_generation()) impl = &renewed();
-  Loop loop{n, block, fn, cancel, {}, {}, {}, nullptr};
+  Loop loop{.n = n, .block = block, .fn = fn, .cancel = cancel};
   impl->run(loop);
 }
 

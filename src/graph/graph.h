@@ -95,6 +95,7 @@ struct ModelInfo {
   int64_t model_version = 0;
   std::map<std::string, int> opsets;  ///< domain ("" = ai.onnx) → version
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::map<std::string, std::vector<std::string>> denotations;  ///< of the dims of graph inputs; "" = none
 };
 
 /// Owns everything. Ids are stable: removed nodes and values leave holes. Edits keep uses and types' owners consistent;

@@ -51,18 +51,21 @@ void encode_external(pbf_writer& out, std::span<const std::byte> data, const Ext
 }
 
 /// protozero drops messages without fields: an unknown dim and the shape of a scalar are written as bytes.
-void encode_tensor_type(pbf_writer out, const ValueType& t, const Symbols& symbols) {
+void encode_tensor_type(pbf_writer out, const ValueType& t, const Symbols& symbols,
+                        std::span<const std::string> denotations = {}) {
   out.add_int32(1, static_cast<int32_t>(t.elem));
   if (!t.has_rank) return;
   std::string bytes;
   pbf_writer shape(bytes);
-  for (int64_t d : t.dims) {
+  for (size_t i = 0; i < t.dims.size(); ++i) {
+    const int64_t d = t.dims[i];
+    std::string dim;
     if (!is_symbol(d))
-      pbf_writer(shape, 1).add_int64(1, d);
-    else if (symbols.is_fresh(d))
-      shape.add_message(1, "", 0);
-    else
-      pbf_writer(shape, 1).add_string(2, symbols.to_string(d));
+      pbf_writer(dim).add_int64(1, d);
+    else if (!symbols.is_fresh(d))
+      pbf_writer(dim).add_string(2, symbols.to_string(d));
+    if (i < denotations.size() && !denotations[i].empty()) pbf_writer(dim).add_string(3, denotations[i]);
+    shape.add_message(1, dim);
   }
   out.add_message(2, bytes);
 }
@@ -159,11 +162,11 @@ bool has_type(const ValueType& t) {
   return p->kind == ValueKind::kOpaque || p->elem != DType::kUndefined;
 }
 
-void encode_type(pbf_writer out, const ValueType& t, const Symbols& symbols) {
+void encode_type(pbf_writer out, const ValueType& t, const Symbols& symbols, std::span<const std::string> denotations) {
   if (!has_type(t)) return;
   switch (t.kind) {
     case ValueKind::kTensor:
-      return encode_tensor_type(pbf_writer(out, 1), t, symbols);
+      return encode_tensor_type(pbf_writer(out, 1), t, symbols, denotations);
     case ValueKind::kSparse:
       return encode_tensor_type(pbf_writer(out, 8), t, symbols);
     case ValueKind::kSequence: {

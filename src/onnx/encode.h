@@ -22,7 +22,9 @@ struct ExternalSink {
 /// TensorProto of a dense tensor, with its data inside (raw_data, string_data) or in the sink.
 void encode_tensor(protozero::pbf_writer out, std::string_view name, const Value& v, const ExternalSink* sink);
 /// TypeProto. Named dims and expressions become dim_params, unknown ones stay unset. Nothing for an undefined tensor.
-void encode_type(protozero::pbf_writer out, const ValueType& t, const Symbols& symbols);
+/// `denotations`: of the dims of a tensor, none or one per dim.
+void encode_type(protozero::pbf_writer out, const ValueType& t, const Symbols& symbols,
+                 std::span<const std::string> denotations = {});
 /// AttributeProto.
 void encode_attr(protozero::pbf_writer out, const graph::Attr& a, const Symbols& symbols);
 /// True when encode_type would write something.

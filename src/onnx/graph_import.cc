@@ -88,6 +88,9 @@ void GraphImporter::open_main(Frame& f, int64_t ir_version) {
     }
     if (undefined(t)) fail(ErrorCode::kInvalidGraph, "graph input {} has no type", quote_name(v.name));
     if (f.names.contains(v.name)) fail(ErrorCode::kInvalidGraph, "graph input {} is defined twice", quote_name(v.name));
+    if (v.has_type)
+      if (auto denotations = import_denotations(d_, v.type_bytes); !denotations.empty())
+        g_.info.denotations.emplace(v.name, std::move(denotations));
     declare(f, v.name, g_.add_input(std::string(v.name), std::move(t), std::move(initial)), kGiven);
   }
   for (std::string_view name : order) {

@@ -159,4 +159,23 @@ ValueType import_type(Decoder& d, Bytes type, Symbols& symbols) {
   return t;
 }
 
+std::vector<std::string> import_denotations(Decoder& d, Bytes type) {
+  const Level l = level(d, type);
+  if (l.kind != ValueKind::kTensor) return {};
+  std::vector<std::string> out;
+  bool any = false;
+  for (Bytes dim : tensor_type(d, l.inner).dims) {
+    Reader r = d.reader(dim, "TensorShapeProto.Dimension");
+    std::string& denotation = out.emplace_back();
+    while (r.next()) {
+      if (r.field() == 3)
+        denotation = d.name(r, "denotation");
+      else
+        r.skip();
+    }
+    any = any || !denotation.empty();
+  }
+  return any ? out : std::vector<std::string>();
+}
+
 }  // namespace tenon::onnx

@@ -201,9 +201,10 @@ class Writer {
     return it == renamed_.end() ? g_.value(v).name : it->second;
   }
 
-  void value_info(pbf_writer out, const std::string& n, const ValueType& t) const {
+  void value_info(pbf_writer out, const std::string& n, const ValueType& t,
+                  std::span<const std::string> denotations = {}) const {
     out.add_string(1, n);
-    if (has_type(t)) encode_type(pbf_writer(out, 2), t, g_.symbols());
+    if (has_type(t)) encode_type(pbf_writer(out, 2), t, g_.symbols(), denotations);
   }
 
   void node(pbf_writer out, const Node& n) {
@@ -279,7 +280,11 @@ class Writer {
         encode_tensor(pbf_writer(out, 5), name(v), info.data, sink_);
     }
     if (!g_.info.graph_doc.empty()) out.add_string(10, g_.info.graph_doc);
-    for (ValueId v : r.args) value_info(pbf_writer(out, 11), name(v), g_.type(v));
+    for (ValueId v : r.args) {
+      const auto it = g_.info.denotations.find(g_.value(v).name);
+      value_info(pbf_writer(out, 11), name(v), g_.type(v),
+                 it == g_.info.denotations.end() ? std::span<const std::string>() : it->second);
+    }
     for (size_t i = 0; i < r.results.size(); ++i)
       value_info(pbf_writer(out, 12), result_name(r, i), g_.type(r.results[i]));
     known_types(out, r, results);

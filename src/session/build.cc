@@ -98,16 +98,27 @@ void Session::Impl::apply_overrides(graph::Graph& g) {
     // A view of the caller's tensor: its memory is never ours to give back.
     g.edit_value(v).data = !value.is_tensor() || value.dtype() == DType::kString ? value : value.reshaped(value.dims());
   }
-  if (!options.free_dimension_overrides_by_denotation.empty())
-    log.log(Severity::kWarning, "free dimension overrides by denotation have no effect yet");
-  if (options.free_dimension_overrides_by_name.empty()) return;
+  const auto& by_name = options.free_dimension_overrides_by_name;
+  const auto& by_denotation = options.free_dimension_overrides_by_denotation;
+  if (by_name.empty() && by_denotation.empty()) return;
+  std::map<int64_t, int64_t> sizes;  // of symbols: a dim that is fixed in one input is fixed everywhere
+  for (graph::ValueId v : g.region().args) {
+    const Dims& dims = g.type(v).dims;
+    const auto denotations = g.info.denotations.find(g.value(v).name);
+    for (size_t i = 0; i < dims.size(); ++i) {
+      if (!is_symbol(dims[i])) continue;
+      if (const auto it = by_name.find(g.symbols().to_string(dims[i])); it != by_name.end()) {
+        sizes.insert_or_assign(dims[i], it->second);
+      } else if (denotations != g.info.denotations.end()) {
+        const auto size = by_denotation.find(denotations->second[i]);
+        if (size != by_denotation.end()) sizes.emplace(dims[i], size->second);
+      }
+    }
+  }
   for (graph::ValueId v : g.region().args) {
     ValueType t = g.type(v);
-    for (int64_t& d : t.dims) {
-      if (!is_symbol(d)) continue;
-      const auto it = options.free_dimension_overrides_by_name.find(g.symbols().to_string(d));
-      if (it != options.free_dimension_overrides_by_name.end()) d = it->second;
-    }
+    for (int64_t& d : t.dims)
+      if (const auto it = sizes.find(d); it != sizes.end()) d = it->second;
     g.set_type(v, std::move(t));
   }
   ops::infer_types(g);

@@ -12,6 +12,7 @@
 namespace tenon::session {
 namespace {
 
+std::atomic<int> g_threads{0};  // of the shared pool; 0 = ThreadPool's default
 std::atomic<int> g_severity{static_cast<int>(Severity::kWarning)};
 
 /// What `make` makes, one at a time, while somebody holds it. `held` is never destroyed.
@@ -54,7 +55,8 @@ std::shared_ptr<Env> env() {
 std::shared_ptr<ThreadPool> shared_pool() {
   static constinit ForkMutex mutex;
   static auto* held = new std::weak_ptr<ThreadPool>;
-  return only_one(mutex, *held, [] { return std::make_shared<ThreadPool>(ThreadPool::Options{}); });
+  return only_one(mutex, *held,
+                  [] { return std::make_shared<ThreadPool>(ThreadPool::Options{.threads = g_threads.load()}); });
 }
 
 Severity default_severity() { return static_cast<Severity>(g_severity.load()); }
@@ -63,6 +65,15 @@ void set_default_severity(Severity s) { g_severity.store(static_cast<int>(s)); }
 }  // namespace tenon::session
 
 namespace tenon {
+
+void set_global_thread_pool_sizes(int intra_op_num_threads, int inter_op_num_threads) {
+  for (const auto& [name, n] : {std::pair("intra_op_num_threads", intra_op_num_threads),
+                                std::pair("inter_op_num_threads", inter_op_num_threads)})
+    if (n < 0) fail("{}: {} found, expected >= 0 (0 = the default)", name, n);
+  const auto resolved = [](int n) { return n == 0 ? ThreadPool::default_threads() : n; };
+  session::g_threads =
+      inter_op_num_threads > 1 ? std::max(resolved(intra_op_num_threads), inter_op_num_threads) : intra_op_num_threads;
+}
 
 void create_and_register_allocator(const Device& device, const ArenaConfig& config) {
   if (device != Device{})

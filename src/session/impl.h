@@ -72,6 +72,7 @@ struct Session::Impl {
   std::shared_ptr<const graph::Graph> graph;
   std::unique_ptr<const graph::Graph> saved_form;  ///< before groups and copies, when there may be some
   bool lanes_always = false;
+  bool flush_denormals = false;
   std::unique_ptr<plan::Plan> plan;
   std::unique_ptr<exec::Program> program;
   std::unique_ptr<exec::FramePool> frames;

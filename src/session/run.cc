@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/float_mode.h"
 #include "base/value_data.h"
 #include "session/config_keys.h"
 #include "session/impl.h"
@@ -132,6 +133,7 @@ void Session::Impl::execute(exec::Frame& f, const RunOptions& o) const {
     if (options.intra_op_num_threads == 1) context.par.pool = nullptr;
   }
   session::ProviderCalls calls(providers, log);
+  const FloatMode mode(flush_denormals ? FloatMode::kFlushDenormals : FloatMode::current());
   if (profiler) {
     session::ProfileRun observer(*profiler, session::thread_observer());
     context.observer = &observer;

@@ -45,6 +45,7 @@ Session::Impl::Impl(const SessionOptions& given)
   if (lanes != "measured" && lanes != "always")
     fail("tenon.parallel: \"{}\" found, expected measured or always", lanes);
   lanes_always = lanes == "always";
+  flush_denormals = session::config_bool(options.config, "session.set_denormal_as_zero", false);
   if (!options.enable_profiling) return;
   profiler = std::make_unique<session::Profiler>(options.profile_file_prefix);
   session::trace_providers(providers, true);

@@ -137,6 +137,51 @@ def test_free_dimensions_by_name():
         session.run(None, {"x": np.zeros((4, 2), np.float32)})
 
 
+def with_denotation():
+    model = onnx.load_from_string(ADD)
+    model.graph.input[0].type.tensor_type.shape.dim[0].denotation = "DATA_BATCH"
+    return model.SerializeToString()
+
+
+def test_free_dimensions_by_denotation(tmp_path):
+    options = tenon.SessionOptions()
+    options.add_free_dimension_override_by_denotation("DATA_BATCH", 3)
+    options.add_free_dimension_override_by_denotation("DATA_CHANNEL", 5)
+    options.optimized_model_filepath = str(tmp_path / "saved.onnx")
+    assert tenon.InferenceSession(with_denotation(), options).get_inputs()[0].shape == [3, 2]
+    assert tenon.InferenceSession(ADD, options).get_inputs()[0].shape == ["N", 2]
+    tenon.InferenceSession(with_denotation(), options)
+    assert onnx.load(options.optimized_model_filepath).graph.input[0].type.tensor_type.shape.dim[0].denotation == "DATA_BATCH"
+
+
+def test_denormals_as_zero():
+    """In every thread of a run, and in none after it."""
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17]> g (float[N] x) => (float[N] y)
+        <float half = {0.5}> { y = Mul(x, half) }""").SerializeToString()
+    tiny = np.full(1 << 20, np.finfo(np.float32).tiny, np.float32)
+    for threads in 1, 2:
+        options = tenon.SessionOptions()
+        options.intra_op_num_threads = threads
+        assert (tenon.InferenceSession(model, options).run(None, {"x": tiny})[0] > 0).all()
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        assert (tenon.InferenceSession(model, options).run(None, {"x": tiny})[0] == 0).all()
+        assert tiny[0] * np.float32(0.5) > 0
+
+
+def test_global_thread_pool():
+    """Sessions that share the process's pool take its size from set_global_thread_pool_sizes."""
+    script = """
+import os, numpy as np, tenon
+tenon.set_global_thread_pool_sizes(4, 1)
+options = tenon.SessionOptions()
+options.use_per_session_threads = False
+before = len(os.listdir("/proc/self/task"))
+session = tenon.InferenceSession(__import__("sys").stdin.buffer.read(), options)
+print(len(os.listdir("/proc/self/task")) - before)"""
+    made = subprocess.run([sys.executable, "-c", script], input=ADD, capture_output=True, check=True)
+    assert made.stdout.split() == [b"3"], made.stderr
+
+
 def test_add_initializer():
     options = tenon.SessionOptions()
     w = np.array([10, 20], np.float32)

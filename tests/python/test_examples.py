@@ -1,4 +1,4 @@
-"""The scripts of examples/ do what they say: training, classification, the demo's three screens."""
+"""The scripts of examples/ do what they say: training, classification, the demo's screens."""
 import json
 import os
 import pathlib
@@ -18,7 +18,7 @@ import train  # noqa: E402
 
 
 def run_script(path, *args):
-    done = subprocess.run([sys.executable, str(path), *map(str, args)], capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    done = subprocess.run([sys.executable, str(path), *map(str, args)], capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONIOENCODING": "utf-8"})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -64,9 +64,9 @@ def test_committed_model_and_its_classifier():
     assert len(re.findall(r"images per second\s+[\d,]+", text)) == 2 and "\x1b" not in text
 
 
-def test_demo_shows_its_four_screens():
+def test_demo_shows_its_screens():
     text = run_script(ROOT / "examples" / "demo" / "demo.py")
-    assert all(f"{i}. " in text for i in (1, 2, 3, 4)) and "\x1b" not in text
+    assert all(f"{i}. " in text for i in (1, 2, 3, 4, 5)) and "\x1b" not in text
     rows = re.findall(r"ORT_\w+\s+(\d+)\s+(\d+)\s+(\S+)((?:\s+[\d.]+){4})", text)
     assert [r[0] for r in rows] == ["0", "1", "2", "99"]
     nodes = [int(r[1]) for r in rows]
@@ -74,3 +74,4 @@ def test_demo_shows_its_four_screens():
     trace = pathlib.Path(next(line.strip() for line in text.splitlines() if line.strip().endswith(".json")))
     assert trace.parent == ROOT / "build" / "demo" and any(e.get("cat") == "Node" for e in json.loads(trace.read_text()))
     assert re.search(r"TestDeviceExecutionProvider: \d+ of \d+ nodes in \d+ groups, \d+ copies", text) and "What the device refused" in text
+    assert "= Tenon" in text and "detection, direction, recognition." in text and float(re.search(r"([\d.]+)% of the drawn characters", text).group(1)) > 97

@@ -358,7 +358,11 @@ def test_memory_info():
     info = tenon.OrtMemoryInfo("Cpu", tenon.OrtAllocatorType.ORT_DEVICE_ALLOCATOR, 0, tenon.OrtMemType.DEFAULT)
     with pytest.raises(errors.NotFound, match="no allocator is registered"):
         V.ortvalue_from_shape_and_type([2], np.float32, memory_info=info)
-    tenon.create_and_register_allocator(info, tenon.OrtArenaCfg(0, -1, -1, -1))
+    tenon.create_and_register_allocator(info, tenon.OrtArenaCfg(1 << 20, -1, -1, -1))
+    with pytest.raises(errors.InvalidArgument, match="registered already"):
+        tenon.create_and_register_allocator(info, None)
+    with pytest.raises(errors.Fail, match="max_mem|memory"):
+        V.ortvalue_from_shape_and_type([1 << 20], np.float32, memory_info=info)
     assert V.ortvalue_from_shape_and_type([2], np.float32, memory_info=info).shape() == [2]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from . import _tenon
 from .errors import InvalidArgument, NotImplemented
 
 
@@ -122,16 +123,17 @@ def _check(mem_info, arena_cfg):
         raise NotImplemented(f"create_and_register_allocator: expected memory of the CPU, found '{mem_info.name}'")
 
 
-# What was registered, for use_env_allocators and OrtValue.ortvalue_from_shape_and_type(memory_info=).
-_registered: dict[OrtMemoryInfo, OrtArenaCfg | None] = {}
+# What was registered, for OrtValue.ortvalue_from_shape_and_type(memory_info=).
+_registered: set[OrtMemoryInfo] = set()
 
 
 def create_and_register_allocator(mem_info: OrtMemoryInfo, arena_cfg: OrtArenaCfg | None) -> None:
-    """Registers an allocator of the CPU for the process. NotImplemented with a limit (max_mem), which would not be kept."""
+    """Registers an arena of the CPU for the process: sessions with the config entry session.use_env_allocators = "1" take their
+    intermediate results and results from it. InvalidArgument when one is registered already."""
     _check(mem_info, arena_cfg)
-    if arena_cfg is not None and arena_cfg.max_mem > 0:
-        raise NotImplemented(f"create_and_register_allocator: a shared arena with max_mem {arena_cfg.max_mem}")
-    _registered[mem_info] = arena_cfg
+    settings = {} if arena_cfg is None else {name: getattr(arena_cfg, name) for name in OrtArenaCfg._DEFAULTS}
+    _tenon.create_and_register_allocator({name: value for name, value in settings.items() if value != OrtArenaCfg._DEFAULTS[name]})
+    _registered.add(mem_info)
 
 
 def create_and_register_allocator_v2(provider_type: str, mem_info: OrtMemoryInfo, options: dict[str, str], arena_cfg: OrtArenaCfg | None) -> None:

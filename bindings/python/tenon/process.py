@@ -3,22 +3,20 @@ from __future__ import annotations
 
 import os
 import platform
-import warnings
 
 from . import _tenon
 from .errors import InvalidArgument
 
 
 def set_global_thread_pool_sizes(intra_op_num_threads: int = 0, inter_op_num_threads: int = 0) -> None:
-    """Threads of the pool that sessions with use_per_session_threads = False share. So far that pool has its default size: a UserWarning
-    says so where another is asked for; results do not depend on it."""
+    """Threads of the pool that sessions with use_per_session_threads = False share: the larger of both numbers, 0 for the default.
+    Holds from the next pool on; the present one goes with its last session. Results do not depend on it."""
     for name, n in (("intra_op_num_threads", intra_op_num_threads), ("inter_op_num_threads", inter_op_num_threads)):
         if not isinstance(n, int):
             raise TypeError(f"{name}: expected an int, found {type(n).__name__}")
         if n < 0:
             raise InvalidArgument(f"{name}: expected >= 0, found {n}")
-    if intra_op_num_threads or inter_op_num_threads:
-        warnings.warn("set_global_thread_pool_sizes has no effect yet: the shared pool keeps its default size", stacklevel=2)
+    _tenon.set_global_thread_pool_sizes(intra_op_num_threads, inter_op_num_threads)
 
 
 def preload_dlls(cuda: bool = True, cudnn: bool = True, msvc: bool = True, directory: str | os.PathLike | None = None) -> None:

@@ -48,15 +48,16 @@ class OrtValue:
     def ortvalue_from_shape_and_type(cls, shape: Sequence[int], element_type: Any, device_type: str = "cpu", device_id: int = 0,
                                      vendor_id: int = -1, memory_info: memory.OrtMemoryInfo | None = None) -> OrtValue:
         """A tensor with uninitialised bytes. `element_type`: a numpy type or a number of onnx.TensorProto.DataType.
-        `memory_info`: of an allocator that create_and_register_allocator() was given; NotFound for others."""
-        if memory_info is not None:
+        `memory_info`: the bytes come from the allocator that create_and_register_allocator() made for it; NotFound for others."""
+        registered = memory_info is not None
+        if registered:
             if (device_type, device_id, vendor_id) != ("cpu", 0, -1):
                 warnings.warn("device_type, device_id and vendor_id are ignored where memory_info is given", stacklevel=2)
             if memory_info not in memory._registered:
                 raise NotFound(f"ortvalue_from_shape_and_type: no allocator is registered for {memory_info}")
             device_type, device_id, vendor_id = "cpu", 0, -1
         device = OrtDevice.make(device_type, device_id, vendor_id)._ort_device
-        return cls(_tenon.OrtValue.ortvalue_from_shape_and_type(_dims(shape), element_type, device))
+        return cls(_tenon.OrtValue.ortvalue_from_shape_and_type(_dims(shape), element_type, device, registered))
 
     @classmethod
     def ort_value_from_sparse_tensor(cls, sparse_tensor: SparseTensor) -> OrtValue:

@@ -93,7 +93,7 @@ def test_wrong_options(chain, tmp_path):
         assert message in refused(1, *explain(chain, **config))
 
 
-@pytest.mark.parametrize("name", ["cnn_shufflenet_new18", "sentence_encoder_new20", "decoder_cache_gpt2_new18", "detection_faster_rcnn_old17"])
+@pytest.mark.parametrize("name", ["cnn_shufflenet_new18", "tv_swin_old17", "decoder_cache_gpt2_new18", "detection_faster_rcnn_old17"])
 def test_models_in_real_time(name):
     """No simulation: whoever wins, the model is right and the report complete."""
     path = ROOT / "tests" / "models" / f"{name}.onnx"

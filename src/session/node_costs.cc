@@ -61,7 +61,7 @@ void NodeCosts::take_times(uint32_t k, const Candidate* order, const Candidate* 
   const std::map<NodeId, int64_t> alone = times_alone(k, single);
   const auto weight = [&](NodeId n) {
     const auto it = alone.find(n);
-    return static_cast<double>(it == alone.end() ? bytes_moved(n) : it->second) + 1;
+    return std::max(static_cast<double>(it == alone.end() ? bytes_moved(n) : it->second), 1e-3);  // never none
   };
   std::map<NodeId, double> ns;
   if (order) {

@@ -94,6 +94,7 @@ void check_attributes(const std::vector<plugin::Attribute>& attributes) {
 }
 
 void check(const plugin::CustomOp& op) {
+  if (op.name.empty()) fail("it has no name");
   if (op.since < 1) fail("since version {} found, expected >= 1", op.since);
   if (op.until != 0 && op.until < op.since) fail("its last version {} is before its first, {}", op.until, op.since);
   if (!op.make) fail("it has no make function");
@@ -265,8 +266,8 @@ struct Owned {
              r->until ? fmt::format(" until {}", r->until) : "");
     for (const CustomRow& r : rows)
       if (same_name(r) && r.since == row.since) fail("it is registered twice from version {} on", row.since);
-    if (const int newest = builtin_ops().newest_version(domain->domain); newest && row.since > newest)
-      fail("since version {} found, but {} is the newest version of its domain", row.since, newest);
+    if (const int newest = builtin_ops().newest_version(""); canonical(row.domain).empty() && row.since > newest)
+      fail("since version {} found, but {} is the newest version of ai.onnx", row.since, newest);
     const OpDef* added = &rows.emplace_back(domain, op);
     set.add(graph::OpDefs(added, 1));
   }

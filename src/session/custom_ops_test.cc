@@ -249,7 +249,7 @@ TEST(CustomOps, RefusesWrongDescriptions) {
     const char* domain = "d";
   };
   const Case cases[] = {
-      {"(no name): ", [](CustomOp& o) { o.name.clear(); }},
+      {"d::(no name): it has no name", [](CustomOp& o) { o.name.clear(); }},
       {"since version 0 found, expected >= 1", [](CustomOp& o) { o.since = 0; }},
       {"its last version 1 is before its first, 2", [](CustomOp& o) { o.since = 2, o.until = 1; }},
       {"it has no make function", [](CustomOp& o) { o.make = nullptr; }},
@@ -278,7 +278,7 @@ TEST(CustomOps, RefusesWrongDescriptions) {
       {"attribute \"a\" is required, but has a default",
        [](CustomOp& o) { o.attributes = {{.name = "a", .required = true, .otherwise = int64_t{1}}}; }},
       {"Tenon has an operator of this name and domain, from version 14 on", [](CustomOp& o) { o.name = "Relu"; }, ""},
-      {"is the newest version of its domain", [](CustomOp& o) { o.since = 999; }, "ai.onnx"},
+      {"is the newest version of ai.onnx", [](CustomOp& o) { o.since = 999; }, "ai.onnx"},
   };
   for (const Case& c : cases) {
     CustomOp changed = identity();

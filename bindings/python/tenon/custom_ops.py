@@ -106,6 +106,9 @@ class CustomOp:
         self._attributes = declared if attributes is None else [_attribute(n, a) for n, a in attributes.items()]
         parameters = inspect.signature(function).parameters if isinstance(function, type) else {}
         self._takes_constants = "constants" in parameters
+        takes = inspect.signature(infer).parameters.values() if infer else []
+        everything = any(p.kind is p.VAR_KEYWORD for p in takes)
+        self._infer_takes = {a[0] for a in self._attributes if everything or any(p.name == a[0] for p in takes)}
         self.__doc__ = getattr(function, "__doc__", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -128,7 +131,7 @@ class CustomOp:
     def _infer(self, inputs: list[tuple | None], ints: Callable, attributes: dict[str, Any]) -> list[tuple]:
         """[(element type or None, dims or None)] of the outputs."""
         infos = [t and TensorInfo(*t, lambda i=i: ints(i)) for i, t in enumerate(inputs)]
-        found = self.infer(*infos, **attributes)
+        found = self.infer(*infos, **{name: a for name, a in attributes.items() if name in self._infer_takes})
         out = []
         for t in found if isinstance(found, list) else [found]:
             dtype, shape = (t.dtype, t.shape) if isinstance(t, TensorInfo) else t
@@ -146,8 +149,9 @@ def custom_op(domain: str, name: str | None = None, **options: Any) -> Callable[
     have the element type of the first input. `inputs`, `outputs` (Port objects or names, or a number of outputs) and `attributes` say
     otherwise. `name` is the function's by default; `since` and `until` are versions of the domain.
 
-    `infer` takes a TensorInfo (or None) per input and the attributes by keyword, and returns a TensorInfo or an (element type, shape)
-    pair, or a list of these for several outputs; a size may be an int, a name or None, a shape None. Without it the shapes are found in each run.
+    `infer` takes a TensorInfo (or None) per input, and by keyword those attributes that it names. It returns a TensorInfo or an (element
+    type, shape) pair, or a list of these for several outputs; a size may be an int, a name or None, a shape None. Without it the shapes
+    are found in each run.
     `deterministic=False`: nodes are never computed at load, merged, or given to providers that take no random operators.
 
     Inputs are copies, which the function may keep or change. It is called from any thread, with the GIL; what it raises becomes the

@@ -111,10 +111,10 @@ struct CustomRow : OpDef {
 
   std::shared_ptr<const plugin::CustomOps> owner;
   const plugin::CustomOp& op;
+  std::deque<std::string> vars;  ///< names of type variables that ports point to
   std::vector<Port> in, out;
   std::vector<AttrDef> defs;
   graph::Attrs defaults;
-  std::deque<std::string> vars;
 };
 
 void infer_custom(InferContext& c);
@@ -262,8 +262,7 @@ struct Owned {
     };
     for (const OpDef* r : builtin_ops().all())
       if (same_name(*r) && overlap(*r, row))
-        fail("Tenon has an operator of this name and domain, from version {} on{}", r->since,
-             r->until ? fmt::format(" until {}", r->until) : "");
+        fail("Tenon has an operator of this name for the same versions of the domain");
     for (const CustomRow& r : rows)
       if (same_name(r) && r.since == row.since) fail("it is registered twice from version {} on", row.since);
     if (const int newest = builtin_ops().newest_version(""); canonical(row.domain).empty() && row.since > newest)

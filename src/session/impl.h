@@ -21,7 +21,8 @@
 
 namespace tenon {
 
-struct Session::Impl {
+// Not exported, although Session is.
+struct __attribute__((visibility("hidden"))) Session::Impl {
   // setup.cc
   explicit Impl(const SessionOptions& given);
   void read_wishes();

@@ -53,7 +53,7 @@ def test_a_function():
     s = session(model([node(Scale, ["x"], ["a"], factor=3.0, times=2), node(Scale, ["a", "x"], ["b"]), node(Total, ["a", "b", "x"], ["y"])]),
                 Scale, Total)
     np.testing.assert_array_equal(s.run(None, {"x": np.float32([1, 2])})[0], [20, 40])
-    assert [n["op"] for n in s.load_report()["placement"]["nodes"]] == ["Scale", "Scale", "Total"]
+    assert [n["op"] for n in s.load_report()["placement"]["nodes"]] == ["py.Scale", "py.Scale", "py.Total"]
 
 
 def test_a_class_has_an_instance_per_node():

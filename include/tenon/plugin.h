@@ -13,8 +13,8 @@
 #include "tenon/error.h"
 #include "tenon/value.h"
 
-/// Nothing in this namespace needs a symbol of libtenon: a library that uses it alone need not link it. Classes with pure
-/// virtual functions are implemented by Tenon where they are handed in, and by the extension where they are handed
+/// Nothing in this namespace needs a symbol of libtenon: a library that uses it alone need not link it. Classes with
+/// pure virtual functions are implemented by Tenon where they are handed in, and by the extension where they are handed
 /// over. Errors are exceptions: tenon::Error, or any std::exception, whose text is kept.
 namespace tenon::plugin {
 
@@ -29,10 +29,14 @@ inline constexpr uint32_t kAbi =
 using Dim = int64_t;
 constexpr bool is_known(Dim d) { return d >= INT64_MIN + (int64_t{1} << 40); }
 
+/// Order of the bytes of a tensor. Dims are logical in every layout: axis 1 is the channels.
+enum class Layout : uint8_t { kPlain, kNhwc };
+
 /// Element type and dims of a tensor; without `dims` the rank is unknown.
 struct TensorType {
   DType dtype = DType::kUndefined;
   std::optional<std::vector<Dim>> dims;
+  Layout layout = Layout::kPlain;  ///< another one only where a provider asked for it
 };
 
 /// A tensor to read during a call. `data` is element-aligned, row-major; 4-bit and 2-bit types are packed, low bits

@@ -1,8 +1,10 @@
 // Provider: a backend from outside. It looks at graphs, claims nodes, and compiles what it was given.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -122,12 +124,74 @@ class Streams {
   virtual std::unique_ptr<Stream> make_stream() = 0;  ///< one per concurrent run
 };
 
-/// Optional ability: to be told of runs. An exception of run_start ends the run; run_end must not throw.
+/// Optional ability: to be told of runs. An exception of run_start ends the run; whoever started gets its run_end, and
+/// an exception there fails a run that went well.
 class RunEvents {
  public:
   virtual ~RunEvents() = default;
   virtual void run_start() = 0;
   virtual void run_end() = 0;
+};
+
+/// How a node gets along with another layout than the plain one.
+struct LayoutFit {
+  enum Use : uint8_t {
+    kPlain,   ///< not at all
+    kEither,  ///< runs in both, and takes what its neighbours have
+    kWanted,  ///< runs in the preferred layout
+  } use = kPlain;
+  uint64_t operands = 0, results = 0;  ///< bit i: operand (result) i then has that layout; the others stay plain
+};
+
+/// Optional ability: a preferred layout. Claimed nodes that want it have it in the types of their operands and results;
+/// ConvertLayout nodes (domain ai.tenon) stand where the layout changes, and `capability` is asked again. What it then
+/// leaves has plain operands again. Constants are always plain.
+class LayoutChoice {
+ public:
+  virtual ~LayoutChoice() = default;
+  virtual Layout preferred() const = 0;
+  /// Of a claimed node with plain operands; nothing: Tenon's rule, by which convolutions, pools, normalisations over
+  /// channels and resizing want it, and element-wise operators run in either.
+  virtual std::optional<LayoutFit> fit(const NodeView& /*node*/) const { return std::nullopt; }
+};
+
+/// Optional ability: compiled groups as bytes. Sessions write them as EPContext nodes (ep.context_enable), and later
+/// ones restore them instead of compiling. They are sealed with the provider's name, version() and a hash.
+class CompiledContext {
+ public:
+  virtual ~CompiledContext() = default;
+  /// Of the bytes, and of the hardware that they need: what another version wrote is refused.
+  virtual std::string version() const = 0;
+  /// `kernel` is what compile() made of the group. The restored one takes and gives plain layouts, also where the
+  /// group's border has others.
+  virtual std::string serialize(const Group& group, const Kernel& kernel) = 0;
+  /// The kernel of an EPContext node, whose operands and results must be what was serialised; the bytes live as long as
+  /// the kernel.
+  virtual std::unique_ptr<const Kernel> restore(const NodeView& node, std::span<const std::byte> bytes) = 0;
+};
+
+/// Optional ability: options that may change while the session lives (set_ep_dynamic_options).
+class DynamicOptions {
+ public:
+  virtual ~DynamicOptions() = default;
+  virtual std::vector<std::string> keys() const = 0;
+  /// `key` is one of keys(). Called by any thread, during runs, too. Throws for a wrong value.
+  virtual void set(std::string_view key, const std::string& value) = 0;
+};
+
+/// Something that a provider did during a run.
+struct TraceEvent {
+  std::string name, stream;
+  std::chrono::steady_clock::time_point begin;
+  std::chrono::nanoseconds duration;
+};
+
+/// Optional ability: events of its own in the trace file of a session that profiles.
+class Tracing {
+ public:
+  virtual ~Tracing() = default;
+  virtual void trace(bool on) = 0;             ///< off at first; by any thread
+  virtual std::vector<TraceEvent> take() = 0;  ///< those that ended since the last call; by any thread
 };
 
 /// A backend of one session, with its options. Called by one thread while the session is made; kernels, streams and
@@ -152,6 +216,10 @@ class Provider {
   virtual Memory* memory() { return nullptr; }
   virtual Streams* streams() { return nullptr; }
   virtual RunEvents* run_events() { return nullptr; }
+  virtual LayoutChoice* layout() { return nullptr; }
+  virtual CompiledContext* context() { return nullptr; }
+  virtual DynamicOptions* dynamic_options() { return nullptr; }
+  virtual Tracing* tracing() { return nullptr; }
 };
 
 /// A piece of hardware that a provider can use.

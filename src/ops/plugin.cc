@@ -123,7 +123,7 @@ plugin::TensorView PluginAttributes::get_tensor(std::string_view name) const {
 }
 
 plugin::TensorType plugin_type(const ValueType& t) {
-  plugin::TensorType out{t.elem, std::nullopt};
+  plugin::TensorType out{t.elem, std::nullopt, static_cast<plugin::Layout>(t.layout)};
   if (t.has_rank) out.dims.emplace(t.dims.begin(), t.dims.end());
   return out;
 }

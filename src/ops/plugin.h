@@ -87,6 +87,7 @@ class PluginKernel final : public Kernel {
                std::vector<DType> outputs)
       : keep_(std::move(keep)), kernel_(std::move(kernel)), outputs_(std::move(outputs)) {}
   void run(KernelContext& c) const override;
+  const plugin::Kernel& inner() const { return *kernel_; }
 
  private:
   std::shared_ptr<const void> keep_;

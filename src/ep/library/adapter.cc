@@ -5,29 +5,12 @@
 #include <deque>
 
 #include "base/error.h"
+#include "ep/library/abilities.h"
 #include "ep/library/views.h"
 #include "ops/plugin.h"
 
 namespace tenon::ep::library {
 namespace {
-
-class Transfer final : public DataTransfer {
- public:
-  explicit Transfer(plugin::Memory& memory) : memory_(memory) {}
-  bool can_copy(const Device& from, const Device& to) const override {
-    return ops::guarded([&] { return memory_.can_copy(from, to); });
-  }
-  void copy(const ops::TensorRef& from, const Device& from_device, const ops::TensorRef& to, const Device& to_device,
-            Stream* stream) override {
-    auto* own = dynamic_cast<ops::PluginStream*>(stream);
-    ops::guarded([&] {
-      memory_.copy(ops::plugin_view(from), from_device, ops::plugin_tensor(to), to_device, own ? own->get() : nullptr);
-    });
-  }
-
- private:
-  plugin::Memory& memory_;
-};
 
 class SessionServices final : public plugin::Services {
  public:
@@ -42,18 +25,6 @@ class SessionServices final : public plugin::Services {
   const Logger* log_;
 };
 
-/// What a kernel needs to live: its library, and the constants that it may point to.
-struct Kept {
-  std::shared_ptr<const void> library, constants;
-};
-
-std::unique_ptr<const Executable> executable(Kept kept, std::unique_ptr<const plugin::Kernel> kernel,
-                                             std::vector<DType> outputs) {
-  if (!kernel) return nullptr;
-  return std::make_unique<const ops::PluginKernel>(std::make_shared<const Kept>(std::move(kept)), std::move(kernel),
-                                                   std::move(outputs));
-}
-
 /// RunContext has tensors of known element types only.
 bool all_tensors(const graph::Graph& g, graph::NodeId id) {
   const graph::Node& n = g.node(id);
@@ -67,12 +38,18 @@ bool all_tensors(const graph::Graph& g, graph::NodeId id) {
 
 Adapter::Adapter(std::shared_ptr<const void> library, std::string name, std::unique_ptr<plugin::Provider> provider)
     : library_(std::move(library)), name_(std::move(name)), provider_(std::move(provider)) {
-  memory_ = ops::guarded([&] { return provider_->memory(); });
-  if (!memory_) return;
-  device_ = ops::guarded([&] { return memory_->device(); });
-  if (device_ == Device{})
+  plugin::Provider& p = *provider_;
+  ops::guarded([&] {
+    memory_ = p.memory();
+    if (memory_) device_ = memory_->device();
+    if (memory_) transfer_ = std::make_unique<Transfer>(*memory_);
+    if (auto* a = p.layout()) layout_ = std::make_unique<Layouts>(*a);
+    if (auto* a = p.context()) context_ = std::make_unique<Contexts>(*a, library_);
+    if (auto* a = p.dynamic_options()) dynamic_options_ = std::make_unique<Options>(*a);
+    if (auto* a = p.tracing()) tracing_ = std::make_unique<Events>(*a);
+  });
+  if (memory_ && device_ == Device{})
     fail(ErrorCode::kEpFail, "{}: its memory is the host's, expected a device of its own", name_);
-  transfer_ = std::make_unique<Transfer>(*memory_);
 }
 
 Adapter::~Adapter() = default;
@@ -116,7 +93,7 @@ std::vector<std::unique_ptr<const Executable>> Adapter::compile(std::span<const 
   for (size_t i = 0; i < groups.size(); ++i) {
     std::vector<DType> outputs;
     for (graph::ValueId v : groups[i].body->region().results) outputs.push_back(groups[i].body->type(v).elem);
-    out.push_back(executable({library_, groups[i].body}, std::move(made[i]), std::move(outputs)));
+    out.push_back(executable(library_, groups[i].body, std::move(made[i]), std::move(outputs)));
   }
   return out;
 }
@@ -127,7 +104,7 @@ std::unique_ptr<const Executable> Adapter::kernel(const graph::Node&, const ops:
   if (!made) fail(ErrorCode::kEpFail, "{}: it made no kernel", name_);
   std::vector<DType> outputs;
   for (const ValueType* t : info.outputs) outputs.push_back(t ? t->elem : DType::kUndefined);
-  return executable({library_, node}, std::move(made), std::move(outputs));
+  return executable(library_, node, std::move(made), std::move(outputs));
 }
 
 bool Adapter::takes_part() const {
@@ -162,11 +139,7 @@ void Adapter::run_start() {
 }
 
 void Adapter::run_end() {
-  plugin::RunEvents* events = provider_->run_events();
-  try {
-    if (events) events->run_end();
-  } catch (...) {  // it has no say in the outcome of a run
-  }
+  if (plugin::RunEvents* events = provider_->run_events()) ops::guarded([&] { events->run_end(); });
 }
 
 }  // namespace tenon::ep::library

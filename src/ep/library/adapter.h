@@ -1,5 +1,5 @@
-// Adapter: a provider from outside as one of ours. Each ability of plugin::Provider is met by the methods that it
-// stands for here; nothing else knows of it.
+// Adapter: a provider from outside as one of ours. An ability is a class of abilities.h, a member here, and a line in
+// the constructor; nothing else knows of it.
 #pragma once
 #include <memory>
 #include <string>
@@ -34,13 +34,22 @@ class Adapter final : public Provider {
   void run_start() override;
   void run_end() override;
 
+  LayoutChoice* layout() override { return layout_.get(); }
+  CompiledContext* context() override { return context_.get(); }
+  DynamicOptions* dynamic_options() override { return dynamic_options_.get(); }
+  Tracing* tracing() override { return tracing_.get(); }
+
  private:
   std::shared_ptr<const void> library_;
   std::string name_;
   std::unique_ptr<plugin::Provider> provider_;
-  plugin::Memory* memory_;  ///< null: the host's
+  plugin::Memory* memory_ = nullptr;  ///< null: the host's
   Device device_;
   std::unique_ptr<DataTransfer> transfer_;
+  std::unique_ptr<LayoutChoice> layout_;
+  std::unique_ptr<CompiledContext> context_;
+  std::unique_ptr<DynamicOptions> dynamic_options_;
+  std::unique_ptr<Tracing> tracing_;
 };
 
 }  // namespace tenon::ep::library

@@ -1,6 +1,8 @@
 // A library with a provider that has every ability, built against include/ alone. Its options say which it uses, and
-// where it fails: ops=Neg,Abs fuse=0|1 memory=0|1 streams=0|1 fail=capability|compile|kernel|copy|run|run_start.
+// where it fails: ops=Neg,Abs fuse=0|1 memory=0|1 streams=0|1 layout=0|1
+// fail=capability|compile|kernel|copy|run|run_start|run_end|restore. The dynamic option `factor` scales all results.
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
@@ -99,8 +102,8 @@ struct Settings {
         ops = value;
       else if (key == "fail")
         fail = value;
-      else if (key == "fuse" || key == "memory" || key == "streams")
-        (key == "fuse" ? fuse : key == "memory" ? memory : streams) = value == "1";
+      else if (key == "fuse" || key == "memory" || key == "streams" || key == "layout")
+        (key == "fuse" ? fuse : key == "memory" ? memory : key == "streams" ? streams : layout) = value == "1";
       else
         throw std::invalid_argument("unknown option " + key);
     }
@@ -109,7 +112,17 @@ struct Settings {
     if (fail == where) throw std::runtime_error(std::string("told to fail in ") + where);
   }
   std::string ops = "Neg,Abs,Add", fail;
-  bool fuse = true, memory = false, streams = false;
+  bool fuse = true, memory = false, streams = false, layout = false;
+};
+
+/// What kernels and the provider share: settings, the dynamic option, and the trace.
+struct State {
+  explicit State(const std::map<std::string, std::string>& options) : settings(options) {}
+  const Settings settings;
+  std::atomic<float> factor{1};
+  std::atomic<bool> tracing{false};
+  std::mutex mutex;
+  std::vector<TraceEvent> events;
 };
 
 class InvertedMemory final : public Memory {
@@ -137,24 +150,46 @@ struct Step {
   size_t to;
 };
 
+/// Steps over rows: the first `inputs` rows are the operands.
+struct Program {
+  std::vector<Step> steps;
+  size_t inputs = 0, rows = 0;
+  std::vector<size_t> outputs;
+  std::unordered_map<size_t, float> constants;
+
+  std::string text() const {
+    std::ostringstream out;
+    out << inputs << ' ' << rows << ' ' << outputs.size();
+    for (const size_t o : outputs) out << ' ' << o;
+    out << ' ' << constants.size();
+    for (const auto& [at, value] : constants) out << ' ' << at << ' ' << value;
+    for (const Step& s : steps) out << ' ' << s.op << ' ' << s.to << ' ' << s.from[0] << ' ' << s.from.back();
+    return out.str();
+  }
+  static Program parse(const std::string& text) {
+    std::istringstream in(text);
+    Program p;
+    size_t count = 0, at = 0;
+    in >> p.inputs >> p.rows >> count;
+    for (p.outputs.resize(count); size_t & o : p.outputs) in >> o;
+    in >> count;
+    for (float value = 0; count > 0; --count) in >> at >> value, p.constants[at] = value;
+    for (Step s{{}, {0, 0}, 0}; in >> s.op >> s.to >> s.from[0] >> s.from[1];) p.steps.push_back(s);
+    return p;
+  }
+};
+
 /// Elementwise steps over equal shapes, item by item.
 class Chain final : public Kernel {
  public:
-  Chain(const Settings& s, std::vector<Step> steps, size_t inputs, std::vector<size_t> outputs, size_t rows,
-        std::unordered_map<size_t, float> constants)
-      : settings_(s),
-        steps_(std::move(steps)),
-        inputs_(inputs),
-        outputs_(std::move(outputs)),
-        rows_(rows),
-        constants_(std::move(constants)) {}
+  Chain(State& state, Program program) : state_(state), program(std::move(program)) {}
 
   void run(RunContext& c) const override {
-    settings_.fault("run");
+    state_.settings.fault("run");
     std::vector<TensorView> in;
-    for (size_t i = 0; i < inputs_; ++i) in.push_back(c.input(i));
+    for (size_t i = 0; i < program.inputs; ++i) in.push_back(c.input(i));
     std::vector<Tensor> out;
-    for (size_t j = 0; j < outputs_.size(); ++j) out.push_back(c.output(j, in[0].dims));
+    for (size_t j = 0; j < program.outputs.size(); ++j) out.push_back(c.output(j, in[0].dims));
     const auto work = [this, in, out] { items(in, out); };
     if (auto* queue = static_cast<Queue*>(c.stream()))
       queue->push(work);
@@ -164,34 +199,39 @@ class Chain final : public Kernel {
 
  private:
   void items(const std::vector<TensorView>& in, const std::vector<Tensor>& out) const {
-    std::vector<float> row(rows_);
-    for (const auto& [at, value] : constants_) row[at] = value;
+    const auto begin = std::chrono::steady_clock::now();
+    const bool inverted = state_.settings.memory;
+    const float factor = state_.factor;
+    std::vector<float> row(program.rows);
+    for (const auto& [at, value] : program.constants) row[at] = value;
     for (int64_t k = 0; k < in[0].count; ++k) {
       for (size_t i = 0; i < in.size(); ++i) {
         const float* p = static_cast<const float*>(in[i].data) + k;
-        settings_.memory ? invert(&row[i], p, sizeof(float)) : void(row[i] = *p);
+        inverted ? invert(&row[i], p, sizeof(float)) : void(row[i] = *p);
       }
-      for (const Step& s : steps_) {
+      for (const Step& s : program.steps) {
         const float a = row[s.from[0]];
         row[s.to] = s.op == "Neg" ? -a : s.op == "Abs" ? std::fabs(a) : a + row[s.from[1]];
       }
       for (size_t j = 0; j < out.size(); ++j) {
         float* p = static_cast<float*>(out[j].data) + k;
-        settings_.memory ? invert(p, &row[outputs_[j]], sizeof(float)) : void(*p = row[outputs_[j]]);
+        const float y = row[program.outputs[j]] * factor;
+        inverted ? invert(p, &y, sizeof(float)) : void(*p = y);
       }
     }
+    if (!state_.tracing) return;
+    const std::lock_guard lock(state_.mutex);
+    state_.events.push_back({"chain", "queue", begin, std::chrono::steady_clock::now() - begin});
   }
-  const Settings& settings_;
-  std::vector<Step> steps_;
-  size_t inputs_;
-  std::vector<size_t> outputs_;
-  size_t rows_;
-  std::unordered_map<size_t, float> constants_;
+  State& state_;
+
+ public:
+  const Program program;
 };
 
-class Everything final : public Provider, RunEvents, Streams {
+class Everything final : public Provider, RunEvents, Streams, LayoutChoice, CompiledContext, DynamicOptions, Tracing {
  public:
-  explicit Everything(const std::map<std::string, std::string>& options) : settings_(options), memory_(settings_) {}
+  explicit Everything(const std::map<std::string, std::string>& options) : state_(options), memory_(settings_) {}
 
   Capability capability(const GraphView& graph, std::span<const NodeView* const> free) override {
     settings_.fault("capability");
@@ -216,42 +256,70 @@ class Everything final : public Provider, RunEvents, Streams {
     std::vector<std::unique_ptr<const Kernel>> out;
     for (const Group& g : groups) {
       services.log(1, "compiles " + std::string(g.name));
+      Program p;
       std::unordered_map<std::string_view, size_t> rows;
-      std::unordered_map<size_t, float> constants;
       const auto row = [&](const ValueView& v) {
         const size_t at = rows.try_emplace(v.name(), rows.size()).first->second;
-        if (const auto c = v.constant()) constants[at] = c->as<float>()[0];
+        if (const auto c = v.constant()) p.constants[at] = c->as<float>()[0];
         return at;
       };
       for (const ValueView* v : g.graph.inputs()) row(*v);
-      std::vector<Step> steps;
+      p.inputs = rows.size();
       for (const NodeView* n : g.graph.nodes()) {
         Step s{std::string(n->op()), {}, 0};
         for (size_t i = 0; i < n->num_inputs(); ++i) s.from.push_back(row(*n->input(i)));
         s.to = row(*n->output(0));
-        steps.push_back(std::move(s));
+        p.steps.push_back(std::move(s));
       }
-      std::vector<size_t> outputs;
-      for (const ValueView* v : g.graph.outputs()) outputs.push_back(row(*v));
-      out.push_back(std::make_unique<const Chain>(settings_, std::move(steps), g.graph.inputs().size(),
-                                                  std::move(outputs), rows.size(), std::move(constants)));
+      for (const ValueView* v : g.graph.outputs()) p.outputs.push_back(row(*v));
+      p.rows = rows.size();
+      out.push_back(std::make_unique<const Chain>(state_, std::move(p)));
     }
     return out;
   }
 
   std::unique_ptr<const Kernel> kernel(const KernelInfo& node) override {
     settings_.fault("kernel");
-    Step s{std::string(node.op()), {0, node.num_inputs() - 1}, 2};
-    return std::make_unique<const Chain>(settings_, std::vector{s}, node.num_inputs(), std::vector<size_t>{2}, 3,
-                                         std::unordered_map<size_t, float>());
+    return std::make_unique<const Chain>(
+        state_, Program{{{std::string(node.op()), {0, node.num_inputs() - 1}, 2}}, node.num_inputs(), 3, {2}, {}});
   }
 
   Memory* memory() override { return settings_.memory ? &memory_ : nullptr; }
   Streams* streams() override { return settings_.streams ? this : nullptr; }
   RunEvents* run_events() override { return this; }
+  LayoutChoice* layout() override { return settings_.layout ? this : nullptr; }
+  CompiledContext* context() override { return this; }
+  DynamicOptions* dynamic_options() override { return this; }
+  Tracing* tracing() override { return this; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<Queue>(); }
   void run_start() override { settings_.fault("run_start"); }
-  void run_end() override {}
+  void run_end() override { settings_.fault("run_end"); }
+
+  Layout preferred() const override { return Layout::kNhwc; }
+  std::optional<LayoutFit> fit(const NodeView& node) const override {
+    if (node.op() != "Neg" || node.input(0)->type().dims->size() != 4) return LayoutFit{};
+    return LayoutFit{LayoutFit::kWanted, 1, 1};
+  }
+
+  std::string version() const override { return "7"; }
+  std::string serialize(const Group&, const Kernel& kernel) override {
+    return static_cast<const Chain&>(kernel).program.text();
+  }
+  std::unique_ptr<const Kernel> restore(const NodeView& node, std::span<const std::byte> bytes) override {
+    settings_.fault("restore");
+    Program p = Program::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    if (p.inputs != node.num_inputs()) throw std::runtime_error("other operands than were compiled");
+    return std::make_unique<const Chain>(state_, std::move(p));
+  }
+
+  std::vector<std::string> keys() const override { return {"factor"}; }
+  void set(std::string_view, const std::string& value) override { state_.factor = std::stof(value); }
+
+  void trace(bool on) override { state_.tracing = on; }
+  std::vector<TraceEvent> take() override {
+    const std::lock_guard lock(state_.mutex);
+    return std::exchange(state_.events, {});
+  }
 
  private:
   /// All operands are floats of the result's dims, or constants of one element that a group may hold.
@@ -259,6 +327,7 @@ class Everything final : public Provider, RunEvents, Streams {
     const TensorType y = n.output(0)->type();
     if (y.dtype != DType::kFloat) return "its result is no tensor of floats";
     if (!y.dims) return "its rank is not known";
+    if (n.num_inputs() == 1) return "";
     bool value = false;
     for (size_t i = 0; i < n.num_inputs(); ++i) {
       const ValueView& v = *n.input(i);
@@ -272,7 +341,8 @@ class Everything final : public Provider, RunEvents, Streams {
     return value ? "" : "all of it is constant";
   }
 
-  Settings settings_;
+  State state_;
+  const Settings& settings_ = state_.settings;
   InvertedMemory memory_;
 };
 

@@ -35,7 +35,7 @@ def test_by_name(library):
     assert s.get_providers() == [NAME, "CPUExecutionProvider"] and s.get_provider_options()[NAME] == {"memory": "1", "streams": "1"}
     np.testing.assert_array_equal(s.run(None, {"x": X})[0], [-1, -2])
     placement = s.load_report()["placement"]
-    assert placement["summary"].startswith(f"{NAME}: 3 of 4 nodes in 2 groups, 3 copies")
+    assert placement["summary"].startswith(f"{NAME}: 3 of 4 nodes in 2 groups, 4 copies")
     assert [r["reason"] for r in placement["refusals"]] == ["Relu is not in its list"]
     assert NAME not in tenon.get_available_providers()
 

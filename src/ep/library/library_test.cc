@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "support/onnx_builder.h"
@@ -41,8 +42,8 @@ std::string model() {
        .initializers = {test::tensor_floats("three", {1}, {3})}}));
 }
 
-Session session_with(const std::map<std::string, std::string>& options, std::string* log = nullptr) {
-  SessionOptions o;
+Session session_with(const std::map<std::string, std::string>& options, std::string* log = nullptr,
+                     SessionOptions o = {}) {
   o.graph_optimization_level = OptimizationLevel::kEnableBasic;
   o.providers = {{kName, options}};
   o.log_sink = [log](int, std::string_view, std::string_view text) {
@@ -75,7 +76,7 @@ TEST(ProviderLibrary, SeesTheGraph) {
   const Library library;
   std::string log;
   const Session s = session_with({{"memory", "1"}}, &log);
-  EXPECT_NE(log.find("EverythingExecutionProvider: 5 of 6 nodes in 2 groups, 3 copies"), std::string::npos) << log;
+  EXPECT_NE(log.find("EverythingExecutionProvider: 5 of 6 nodes in 2 groups, 4 copies"), std::string::npos) << log;
   const LoadReport::Placement p = s.load_report().placement();
   ASSERT_EQ(p.refusals.size(), 1u);
   EXPECT_EQ(p.refusals[0].reason, "Relu is not in its list");
@@ -101,12 +102,64 @@ TEST(ProviderLibrary, FaultsArriveOrFallBack) {
             }).find("told to fail in kernel"),
             std::string::npos);
   for (const char* streams : {"0", "1"})
-    for (const char* where : {"run", "copy", "run_start"}) {
+    for (const char* where : {"run", "copy", "run_start", "run_end"}) {
       const Session s = session_with({{"fail", where}, {"memory", "1"}, {"streams", streams}});
       for (int round = 0; round < 2; ++round)
         EXPECT_NE(error_of([&] { run(s, {1, -2}); }).find(std::string("told to fail in ") + where), std::string::npos);
     }
   EXPECT_NE(error_of([] { session_with({{"colour", "blue"}}); }).find("unknown option colour"), std::string::npos);
+}
+
+TEST(ProviderLibrary, DynamicOptionsAndTrace) {
+  const Library library;
+  const test::TemporaryDir dir;
+  SessionOptions o;
+  o.enable_profiling = true;
+  o.profile_file_prefix = dir.path() / "trace";
+  Session s = session_with({{"streams", "1"}}, nullptr, o);
+  s.set_ep_dynamic_options({{"factor", "2"}});
+  EXPECT_EQ(run(s, {1, -2}), (std::vector<float>{-10, -22}));  // two groups, the results of each times 2
+  s.set_ep_dynamic_options({{"factor", "1"}});
+  EXPECT_EQ(run(s, {1, -2}), (std::vector<float>{-4, -7}));
+  EXPECT_NE(error_of([&] { s.set_ep_dynamic_options({{"factor", "much"}}); }).find("stof"), std::string::npos);
+  const std::string trace = dir.read(std::filesystem::path(s.end_profiling()).filename().string());
+  EXPECT_NE(trace.find("\"chain\""), std::string::npos) << trace;
+}
+
+TEST(ProviderLibrary, CompiledContextsAreRestored) {
+  const Library library;
+  const test::TemporaryDir dir;
+  dir.write("m.onnx", model());
+  SessionOptions o;
+  o.graph_optimization_level = OptimizationLevel::kEnableBasic;
+  o.log_sink = [](int, std::string_view, std::string_view) {};
+  o.providers = {{kName, {}}};
+  o.config["ep.context_enable"] = "1";
+  const Session first(dir.path() / "m.onnx", o);
+  ASSERT_EQ(first.load_report().context_nodes, 2u);
+  o.config = {{"session.disable_model_compile", "1"}};
+  const std::string compiled = dir.path() / "m_ctx.onnx";
+  EXPECT_EQ(run(Session(compiled, o), {1, -2}), (std::vector<float>{-4, -7}));
+  o.providers = {{kName, {{"fail", "restore"}}}};
+  EXPECT_NE(error_of([&] { Session(compiled, o); }).find("told to fail in restore"), std::string::npos);
+}
+
+TEST(ProviderLibrary, PrefersALayout) {
+  const Library library;
+  const std::string bytes =
+      test::model(test::graph_proto({.nodes = {node("Neg", {"x"}, {"a"}), node("Neg", {"a"}, {"b"}),
+                                               node("Abs", {"b"}, {"c"}), node("Neg", {"c"}, {"y"})},
+                                     .inputs = {value("x", 1, {1, 2, 3, 2})},
+                                     .outputs = {value("y", 1, {1, 2, 3, 2})}}));
+  SessionOptions o;
+  o.graph_optimization_level = OptimizationLevel::kDisableAll;
+  o.log_sink = [](int, std::string_view, std::string_view) {};
+  o.providers = {{kName, {{"layout", "1"}, {"ops", "Neg"}}}};
+  const Session s({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, o);
+  EXPECT_NE(s.graph_text().find("ConvertLayout"), std::string::npos) << s.graph_text();
+  std::vector<float> x(12), y(12);
+  for (size_t i = 0; i < x.size(); ++i) y[i] = -(x[i] = static_cast<float>(i));
+  EXPECT_EQ(test::items<float>(s.run({{"x", test::tensor<float>({1, 2, 3, 2}, x)}})[0]), y);
 }
 
 TEST(ProviderLibrary, ServesManyThreads) {

@@ -182,7 +182,8 @@ struct Program {
 /// Elementwise steps over equal shapes, item by item.
 class Chain final : public Kernel {
  public:
-  Chain(State& state, Program program) : state_(state), program(std::move(program)) {}
+  Chain(State& state, Program p) : program(std::move(p)), state_(state) {}
+  const Program program;
 
   void run(RunContext& c) const override {
     state_.settings.fault("run");
@@ -224,9 +225,6 @@ class Chain final : public Kernel {
     state_.events.push_back({"chain", "queue", begin, std::chrono::steady_clock::now() - begin});
   }
   State& state_;
-
- public:
-  const Program program;
 };
 
 class Everything final : public Provider, RunEvents, Streams, LayoutChoice, CompiledContext, DynamicOptions, Tracing {

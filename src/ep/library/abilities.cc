@@ -13,7 +13,7 @@ std::unique_ptr<const Executable> executable(std::shared_ptr<const void> library
   struct Kept {  // members go in reverse order
     std::shared_ptr<const void> library, data;
   };
-  auto kept = std::make_shared<const Kept>(std::move(library), std::move(data));
+  auto kept = std::make_shared<const Kept>(Kept{std::move(library), std::move(data)});
   return std::make_unique<const ops::PluginKernel>(std::move(kept), std::move(kernel), std::move(outputs));
 }
 

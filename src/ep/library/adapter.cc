@@ -117,7 +117,7 @@ std::shared_ptr<Allocator> Adapter::allocator() {
     std::shared_ptr<const void> library;
     std::shared_ptr<Allocator> allocator;
   };
-  auto owner = std::make_shared<Owner>(library_, ops::guarded([&] { return memory_->allocator(); }));
+  auto owner = std::make_shared<Owner>(Owner{library_, ops::guarded([&] { return memory_->allocator(); })});
   if (!owner->allocator) fail(ErrorCode::kEpFail, "{}: its memory has no allocator", name_);
   return {owner, owner->allocator.get()};
 }

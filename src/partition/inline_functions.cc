@@ -53,6 +53,7 @@ std::vector<ValueId> inline_call(graph::Graph& g, NodeId call) {
     for (uint32_t id : node.provenance)
       if (std::find(names.begin(), names.end(), id) == names.end()) names.push_back(id);
   }
+  return results;
 }
 
 }  // namespace

@@ -38,14 +38,15 @@ std::vector<ValueId> instantiate(graph::Graph& g, NodeId call) {
 std::vector<ValueId> inline_call(graph::Graph& g, NodeId call) {
   const graph::Node node = g.node(call);
   const auto first = static_cast<NodeId>(g.node_limit());
-  const std::vector<ValueId> results = instantiate(g, call);
+  std::vector<ValueId> results = instantiate(g, call);
   for (size_t k = 0; k < node.outputs.size(); ++k) {
     if (node.outputs[k] == kNone) continue;
     if (k >= results.size() || results[k] == kNone)
       fail(ErrorCode::kInvalidGraph, "node \"{}\": function {} has no output {}", node.name, node.op, k);
     const ValueId out = node.outputs[k];
     std::vector<NodeId> made;
-    g.replace_all(out, graph::own_result(g, results[k], out, call, ops::builtin_ops(), &made));
+    results[k] = graph::own_result(g, results[k], out, call, ops::builtin_ops(), &made);
+    g.replace_all(out, results[k]);
   }
   g.erase_node(call);
   for (NodeId n = first; n < g.node_limit(); ++n) {  // profiles and reports name the call that the model spells

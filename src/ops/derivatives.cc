@@ -124,6 +124,7 @@ ValueId reduce(D d, size_t) {
   const auto count = [&](ValueId v) { return d.e.cast(d.e.op("Size", {v}), d.type()); };
   return times(d, spread, d.e.op("Div", {count(d.y), count(d.x(0))}));
 }
+ValueId expand(D d, size_t i) { return i == 0 ? unbroadcast(d, d.dy, d.x(0)) : kNone; }
 ValueId reshape(D d, size_t i) { return i == 0 ? like(d, d.dy, d.x(0)) : kNone; }
 ValueId transpose(D d, size_t) {
   const auto perm = d.node.attrs.get_ints("perm");
@@ -154,6 +155,7 @@ constexpr struct {
     {"Div", div},
     {"Erf", erf},
     {"Exp", exp},
+    {"Expand", expand},
     {"Flatten", reshape},
     {"Gemm", gemm},
     {"Identity", same},

@@ -7,6 +7,7 @@ import pytest
 from onnx.backend.test.case.node import _image_decoder_data as frozen
 
 import tenon as ort
+from tenon.errors import Error
 
 IMAGES = {name: value for name, value in vars(frozen).items() if isinstance(value, frozen.ImageData)}
 
@@ -39,7 +40,7 @@ def test_damaged(name):
         try:
             [got] = decoder.run(None, {"x": damaged})
             assert got.ndim == 3 and got.shape[2] == 3
-        except ort.Error as e:
+        except Error as e:
             assert "ImageDecoder" in str(e) and ("encoded_stream: " in str(e) or "image_pixels" in str(e)), str(e)
             refused += 1
     assert refused > 30

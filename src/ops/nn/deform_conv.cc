@@ -171,11 +171,18 @@ class Kernel final : public FloatKernel<Kernel> {
         const T* plane = r.x + channel * r.volume;
         const int32_t* index = at + set_row * count * corners;
         const T* weight = share + set_row * count * corners;
-        for (int64_t i = 0; i < count; ++i) {
+        T* to = samples + row * count;
+        if (corners == 4 && std::isfinite(plane[0])) {  // what lies outside is element 0 with weight 0
+          for (int64_t i = 0; i < count; ++i, index += 4, weight += 4)
+            to[i] = weight[0] * plane[index[0]] + weight[1] * plane[index[1]] + weight[2] * plane[index[2]] +
+                    weight[3] * plane[index[3]];
+          continue;
+        }
+        for (int64_t i = 0; i < count; ++i, index += corners, weight += corners) {
           T sum = 0;
           for (int64_t k = 0; k < corners; ++k)
-            if (weight[i * corners + k] != 0) sum += weight[i * corners + k] * plane[index[i * corners + k]];
-          samples[row * count + i] = sum;
+            if (weight[k] != 0) sum += weight[k] * plane[index[k]];
+          to[i] = sum;
         }
       }
     });

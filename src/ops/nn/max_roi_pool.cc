@@ -30,6 +30,9 @@ void infer(InferContext& c) {
   c.set(0, c.dtype(0), d);
 }
 
+struct Span {
+  int64_t begin, end;
+};
 /// Bins along one axis of a region from pixel `first` to `last`, both inside it.
 struct Bins {
   int64_t first, pixels, count, extent;
@@ -39,9 +42,9 @@ struct Bins {
     first = std::isnan(low) ? 0 : whole(low);
     pixels = std::max<int64_t>((std::isnan(high) ? 0 : whole(high)) - first + 1, 1);
   }
-  int64_t begin(int64_t i) const { return std::clamp<int64_t>(first + i * pixels / count, 0, extent); }
-  int64_t end(int64_t i) const {
-    return std::clamp<int64_t>(first + ((i + 1) * pixels + count - 1) / count, 0, extent);
+  Span span(int64_t i) const {
+    return {std::clamp<int64_t>(first + i * pixels / count, 0, extent),
+            std::clamp<int64_t>(first + ((i + 1) * pixels + count - 1) / count, 0, extent)};
   }
 };
 
@@ -60,14 +63,21 @@ class Kernel final : public FloatKernel<Kernel> {
         fail("rois[{}] belongs to image {}, expected one of [0, {}]", r, b, x.dim[0] - 1);
     if (y.count == 0) return;
     const ResultAs<T> out(c, y, table_);
+    // Where the bins of each region begin and end: rows, then columns.
+    auto* spans = c.scratch<Span>(checked_mul(y.dim[0], rows + cols));
+    for (int64_t r = 0; r < y.dim[0]; ++r) {
+      const auto scaled = [&](int64_t k) { return static_cast<double>(rois[r * 5 + k]) * scale_; };
+      const Bins h(scaled(2), scaled(4), rows, height), w(scaled(1), scaled(3), cols, width);
+      for (int64_t p = 0; p < rows; ++p) spans[r * (rows + cols) + p] = h.span(p);
+      for (int64_t q = 0; q < cols; ++q) spans[r * (rows + cols) + rows + q] = w.span(q);
+    }
     c.par.loop(y.dim[0] * channels, static_cast<double>(height * width + rows * cols), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const T* roi = rois + i / channels * 5;
-        const auto scaled = [&](int k) { return static_cast<double>(roi[k]) * scale_; };
-        const Bins h(scaled(2), scaled(4), rows, height), w(scaled(1), scaled(3), cols, width);
-        const T* plane = in + (static_cast<int64_t>(roi[0]) * channels + i % channels) * height * width;
+        const Span *h = spans + i / channels * (rows + cols), *w = h + rows;
+        const T* plane = in + (static_cast<int64_t>(rois[i / channels * 5]) * channels + i % channels) * height * width;
+        T* to = out.data() + i * rows * cols;
         for (int64_t p = 0; p < rows; ++p)
-          for (int64_t q = 0; q < cols; ++q) out.data()[(i * rows + p) * cols + q] = largest(plane, width, h, p, w, q);
+          for (int64_t q = 0; q < cols; ++q) *to++ = largest(plane, width, h[p], w[q]);
       }
     });
     out.store(c);
@@ -76,17 +86,17 @@ class Kernel final : public FloatKernel<Kernel> {
  private:
   /// 0 for an empty bin.
   template <class T>
-  static T largest(const T* plane, int64_t width, const Bins& h, int64_t p, const Bins& w, int64_t q) {
-    const int64_t top = h.begin(p), bottom = h.end(p), left = w.begin(q), right = w.end(q);
-    if (top >= bottom || left >= right) return T{0};
-    T best = plane[top * width + left];
-    for (int64_t i = top; i < bottom; ++i)
-      for (int64_t j = left; j < right; ++j) {
+  static T largest(const T* plane, int64_t width, const Span& h, const Span& w) {
+    if (h.begin >= h.end || w.begin >= w.end) return T{0};
+    T best = -std::numeric_limits<T>::infinity();
+    bool nan = false;
+    for (int64_t i = h.begin; i < h.end; ++i)
+      for (int64_t j = w.begin; j < w.end; ++j) {
         const T v = plane[i * width + j];
-        if (v > best || v != v) best = v;
-        if (best != best) return best;
+        best = v > best ? v : best;
+        nan |= v != v;
       }
-    return best;
+    return nan ? std::numeric_limits<T>::quiet_NaN() : best;
   }
 
   double scale_;

@@ -1,6 +1,7 @@
 // MaxUnpool: zeros, with the values of X at the places in I that MaxPool took them from.
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "ops/infer.h"
 #include "ops/move.h"
@@ -96,20 +97,24 @@ struct MaxUnpool final : Kernel {
       for (int64_t p = begin; p < end; ++p)
         for (int64_t i = p * from; i < (p + 1) * from; ++i) {
           const int64_t a = at[i];
+          if (const auto inside = static_cast<uint64_t>(a) - static_cast<uint64_t>(p * numbered);
+              inside < static_cast<uint64_t>(numbered)) {
+            out[p * to + place(static_cast<int64_t>(inside))] = x[i];
+            continue;
+          }
           if (a < 0 || a >= count) fail("I[{}] is {}, expected a value in [0, {}]", i, a, count - 1);
-          const int64_t plane = a / numbered;
-          if (own && plane != p)
+          if (own)
             strays = true;
           else
-            out[plane * to + place(a - plane * numbered)] = x[i];
+            out[a / numbered * to + place(a % numbered)] = x[i];
         }
     };
     par.loop(planes, static_cast<double>(from) * 3 + static_cast<double>(to) * 0.3, [&](int64_t begin, int64_t end) {
-      std::fill(out + begin * to, out + end * to, T{0});
+      std::memset(out + begin * to, 0, static_cast<size_t>((end - begin) * to) * sizeof(T));
       put(begin, end, true);
     });
     if (!strays) return;
-    std::fill_n(out, y.count, T{0});  // some indices leave their plane: in order, so that the last one counts
+    std::memset(out, 0, y.bytes());  // some indices leave their plane: in order, so that the last one counts
     put(0, planes, false);
   }
   graph::Attrs attrs;

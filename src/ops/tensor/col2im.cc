@@ -1,8 +1,10 @@
 // Col2Im: blocks, each a column of the input, added up at their places in an image.
 #include <algorithm>
 
+#include "kernels/rows.h"
 #include "kernels/table.h"
 #include "ops/infer.h"
+#include "ops/map.h"
 #include "ops/move.h"
 #include "ops/staging.h"
 #include "ops/window.h"
@@ -85,8 +87,9 @@ struct Col2Im final : Kernel {
   }
 
   template <class T>
-  static void planes(const Parallel& par, const Window& w, const Dims& grid, const Dims& d, const T* x, T* y) {
+  void planes(const Parallel& par, const Window& w, const Dims& grid, const Dims& d, const T* x, T* y) const {
     const size_t rank = grid.size(), last = rank - 1;
+    [[maybe_unused]] const auto plus = kernels::binary_rows(kernels::Binary::kAdd, table).vv;
     const int64_t taps = element_count(w.kernel), blocks = element_count(grid), size = extent(d, 2, d.size());
     par.loop(d[0] * d[1], static_cast<double>(taps * blocks + size), [&](int64_t begin, int64_t end) {
       for (int64_t plane = begin; plane < end; ++plane) {
@@ -107,11 +110,21 @@ struct Col2Im final : Kernel {
           }
           if (!inside) continue;
           const T* from = x + (plane * taps * blocks) + row * grid[last];
-          const int64_t shift = tap % w.kernel[last] * w.dilation[last] - w.begin[last];
-          for (int64_t j = 0; j < grid[last]; ++j) {
-            const int64_t p = j * w.stride[last] + shift;
-            if (p >= 0 && p < d[last + 2]) add(image[base + p], from[j]);
+          const int64_t shift = tap % w.kernel[last] * w.dilation[last] - w.begin[last], s = w.stride[last];
+          const int64_t room = d[last + 2] - shift, first = shift >= 0 ? 0 : (-shift + s - 1) / s;
+          const int64_t count = std::min(grid[last], room <= 0 ? 0 : (room + s - 1) / s) - first;
+          if (count <= 0) continue;
+          T* const to = image + base + shift + first * s;
+          if constexpr (std::is_same_v<T, float>) {
+            if (s == 1) {
+              plus(to, from + first, to, count);
+              continue;
+            }
           }
+          if (s == 1)
+            each_element(count, [=](int64_t j) { add(to[j], from[first + j]); });
+          else
+            for (int64_t j = 0; j < count; ++j) add(to[j * s], from[first + j]);
         }
       }
     });

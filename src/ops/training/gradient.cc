@@ -96,9 +96,12 @@ std::vector<ValueId> expand(Graph& g, NodeId id) {
     const std::vector<ValueId> made = e.ops(old.op, inputs, old.attrs, old.outputs.size());
     for (size_t k = 0; k < made.size(); ++k) now[old.outputs[k]] = made[k];
   }
-  for (NodeId n : p.nodes)
-    for (ValueId v : g.node(n).inputs)
-      if (varying.contains(v)) varying.insert(g.node(n).outputs.begin(), g.node(n).outputs.end());
+  for (NodeId n : p.nodes) {
+    bool varies = false;
+    for (ValueId v : g.node(n).inputs) varies = varies || varying.contains(v);
+    for (ValueId v : g.node(n).outputs)
+      if (varies && v != kNone && is_float(g.type(v).elem)) varying.insert(v);  // no derivative goes through integers
+  }
   const auto filled = [&](ValueId v, double x) {
     return e.op("Expand", {e.number(g.type(v).elem, x), e.op("Shape", {v})});
   };
@@ -110,7 +113,12 @@ std::vector<ValueId> expand(Graph& g, NodeId id) {
     const auto dy = n.outputs.empty() ? by.end() : by.find(n.outputs[0]);
     if (dy == by.end()) continue;
     std::vector<bool> wanted;
-    for (ValueId v : operands) wanted.push_back(varying.contains(v));
+    bool any = false;
+    for (ValueId v : operands) {
+      wanted.push_back(varying.contains(v));
+      any = any || wanted.back();
+    }
+    if (!any) continue;
     for (ValueId& v : n.inputs)
       if (v != kNone) v = value(v);
     const std::vector<ValueId> parts = derive({e, n, value(n.outputs[0]), dy->second}, wanted);

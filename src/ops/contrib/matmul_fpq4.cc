@@ -53,6 +53,7 @@ void infer(InferContext& c) {
   const Format f(c.attrs());
   const auto shape = c.ints(2);
   expect_count(c, 2, 2, "elements of B_shape, and 2");
+  if (!shape && c.contents(2)) fail("B_shape holds no two positive numbers");
   if (!shape || shape->size() != 2) {
     if (!c.has_rank(0) || c.rank(0) == 0) return c.set_unranked(0, c.dtype(0));
     Dims d = c.dims(0);

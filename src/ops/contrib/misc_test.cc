@@ -230,6 +230,8 @@ TEST(MicrosoftForms, OfOnnxOps) {
             as_doubles(run1("ConvTranspose", 11, {image, w, bias}, padded)));
   fails("ConvTransposeWithDynamicPads", {image, w, vec<int64_t>({1, 0, 0})}, strides, "Pads has 3 elements");
   fails("ConvTransposeWithDynamicPads", {image, w, vec<int64_t>({1, 0, 0, -1})}, strides, "Pads has -1");
+  fails("ConvTransposeWithDynamicPads", {image, w, vec<int64_t>({1, 0, 0, std::numeric_limits<int64_t>::min()})},
+        strides, "Pads holds no 4 numbers");
 }
 
 TEST(NhwcFusedConv, IsTheConvWithChannelsFirst) {

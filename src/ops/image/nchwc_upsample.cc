@@ -13,8 +13,9 @@ struct Form {
 
   explicit Form(const graph::Attrs& attrs) {
     const auto scales = attrs.get_ints("scales");
-    if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1 || scales[2] < 1 || scales[3] < 1)
-      fail("attribute scales is {}, expected [1, 1, height, width] of at least 1", to_string(scales));
+    if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1 || scales[2] < 1 || scales[3] < 1 ||
+        scales[2] > kMaxElements || scales[3] > kMaxElements)
+      fail("attribute scales is {}, expected [1, 1, height, width] from 1 to 2^40", to_string(scales));
     height = scales[2], width = scales[3];
     const std::string_view mode = attrs.get_string("mode", "nearest"),
                            how = attrs.get_string("coordinate_transformation_mode", "asymmetric");
@@ -57,7 +58,9 @@ void infer(InferContext& c) {
   nchwc::expect_blocked(c);
   if (!c.has_rank(0)) return c.set_unranked(0, c.dtype(0));
   const Dims& d = c.dims(0);
-  c.set(0, c.dtype(0), {d[0], d[1], c.sym.mul(d[2], f.height), c.sym.mul(d[3], f.width)});
+  Dims out{d[0], d[1], c.sym.mul(d[2], f.height), c.sym.mul(d[3], f.width)};
+  limit_elements(out);
+  c.set(0, c.dtype(0), std::move(out));
 }
 
 constexpr Port kIn[] = {{"X", kFloat32Set}}, kOut[] = {{"Y", kFloat32Set}};

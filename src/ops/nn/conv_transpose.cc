@@ -81,6 +81,7 @@ void infer(InferContext& c) {
   std::optional<std::vector<int64_t>> pads;
   if (kBias == 3 && c.has_input(2)) {
     pads = c.ints(2);
+    if (!pads && c.contents(2)) fail("Pads holds no {} numbers of at least 0", 2 * (x.size() - 2));
     if (!pads || std::any_of(pads->begin(), pads->end(), [](int64_t p) { return is_symbol(p); })) {
       while (out.size() < x.size()) out.push_back(c.fresh());
       return c.set(0, c.dtype(0), std::move(out));

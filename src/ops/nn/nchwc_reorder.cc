@@ -71,7 +71,8 @@ void infer_input(InferContext& c) {
 void infer_output(InferContext& c) {
   nchwc::expect_blocked(c);
   const int64_t channels = c.attrs().get_int("channels", 0);
-  if (channels < 1) fail("attribute channels is {}, expected at least 1", channels);
+  if (channels < 1 || channels >= int64_t{1} << 31)
+    fail("attribute channels is {}, expected at least 1 and below 2^31", channels);
   if (!c.has_rank(0)) return c.set_unranked(0, c.dtype(0));
   Dims d = c.dims(0);
   if (!is_symbol(d[1]) && d[1] != nchwc::padded(channels))

@@ -5,6 +5,7 @@
 import argparse
 import collections
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from onnx_cases import load_cases
 
 LEVELS = {0: tenon.GraphOptimizationLevel.ORT_DISABLE_ALL, 99: tenon.GraphOptimizationLevel.ORT_ENABLE_ALL}
 EXPECTED = pathlib.Path(__file__).with_name("expected_failures.txt")
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
 
 
 def read_expected(path=EXPECTED):
@@ -75,6 +77,31 @@ def run_suite(cases, levels=tuple(LEVELS)):
     return {(case.name, level): result for (case, level), result in zip(work, found)}
 
 
+def totals(cases, results):
+    """{kind and "all": [passed at every level that ran, cases]}."""
+    table = {}
+    for case in cases:
+        ok = not any(results.get((case.name, level)) for level in LEVELS)
+        for key in (case.kind, "all"):
+            entry = table.setdefault(key, [0, 0])
+            entry[0] += ok
+            entry[1] += 1
+    return table
+
+
+def totals_table(table):
+    """The totals as the page has them."""
+    rows = [f"| {kind} | {count:,} | {ok:,} |" for kind, (ok, count) in sorted(table.items(), key=lambda kv: (kv[0] == "all", -kv[1][1]))]
+    return "\n".join(["| cases | number | pass at levels 0 and 99 |", "|---|---|---|", *rows])
+
+
+def write_block(name, text):
+    """Puts `text` between <!-- NAME: ... --> and <!-- end --> of the page."""
+    page, count = re.subn(rf"(<!-- {name}:[^\n]*-->\n).*?(\n<!-- end -->)", lambda m: m[1] + text + m[2], PAGE.read_text(), flags=re.S)
+    assert count == 1, f"{PAGE} has {count} blocks named {name}"
+    PAGE.write_text(page)
+
+
 def surprises(results, expected):
     """Lines about cases that fail and are not in the list, and the reverse."""
     lines = []
@@ -94,27 +121,28 @@ def main():
     parser.add_argument("-k", default="", help="only cases with this in their name")
     parser.add_argument("--level", type=int, choices=sorted(LEVELS), action="append")
     parser.add_argument("--ops", action="store_true", help="print a line per operator")
-    parser.add_argument("--update", action="store_true", help=f"take cases that pass out of {EXPECTED.name}")
+    parser.add_argument("--update", action="store_true", help=f"take cases that pass out of {EXPECTED.name}; write the totals into {PAGE.name}")
     a = parser.parse_args()
     cases = [c for c in load_cases() if a.k in c.name]
     results = run_suite(cases, a.level or tuple(LEVELS))
     for (name, level), wrong in results.items():
         if wrong:
             print(f"{name}@{level}: {wrong[:300]}")
-    per_op, totals = collections.defaultdict(lambda: [0, 0]), collections.defaultdict(lambda: [0, 0])
-    for case in cases:
-        ok = not any(results.get((case.name, level)) for level in LEVELS)
-        for table, key in ((per_op, case.op), (totals, case.kind), (totals, "all")):
-            table[key][0] += ok
-            table[key][1] += 1
     if a.ops:
-        for op, (ok, count) in sorted(per_op.items()):
+        per_op = collections.defaultdict(list)
+        for case in cases:
+            per_op[case.op].append(case)
+        for op, mine in sorted(per_op.items()):
+            ok, count = totals(mine, results)["all"]
             print(f"{op:32} {ok:4} of {count:4}")
-    for kind, (ok, count) in totals.items():
+    table = totals(cases, results)
+    for kind, (ok, count) in table.items():
         print(f"{kind:18} {ok:5,} of {count:5,} backend cases pass at every level")
     expected = {k: v for k, v in read_expected().items() if a.k in k}
     if a.update:
         drop(passing(results, expected))
+        if not a.k and not a.level:
+            write_block("backend", totals_table(table))
         expected = {k: v for k, v in read_expected().items() if a.k in k}
     lines = [] if a.level else surprises(results, expected)
     print(*lines, sep="\n")

@@ -18,7 +18,7 @@ import sweep_ml  # noqa: F401
 import sweep_nn  # noqa: F401
 import sweep_quant  # noqa: F401
 import sweep_tensor  # noqa: F401
-from backend_suite import drop, read_expected
+from backend_suite import drop, read_expected, write_block
 from compare import Different
 from forked import forked_map
 from sweep_data import REGISTRY, Gen
@@ -112,7 +112,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--models", type=int, default=2, help="models per combination")
     p.add_argument("--ops", action="store_true", help="print a line per operator")
-    p.add_argument("--update", action="store_true", help=f"take operators that are supported out of {EXCEPTIONS.name}")
+    p.add_argument("--update", action="store_true", help=f"take operators that are supported out of {EXCEPTIONS.name}; write the totals into the page")
     a = p.parse_args()
     n, m = map(int, a.part.split("/"))
     chosen = [c for c in combinations() if not a.k or c.schema.name == a.k][n::m]
@@ -130,6 +130,10 @@ def main():
     if a.update:
         bad = {c.schema.name for c, verdict, _ in results if verdict != "supported"}
         drop([name for name in read_expected(EXCEPTIONS) if name not in bad], EXCEPTIONS)
+        if not a.k and m == 1:
+            pairs = len({(c.schema.domain, c.schema.name, c.schema.since_version) for c in chosen})
+            rows = [f"| {verdict} | {count:,} |" for verdict, count in totals.most_common()]
+            write_block("sweep", "\n".join([f"{len(results):,} combinations of {pairs} versions, {a.models} models each:", "", "| verdict | combinations |", "|---|---|", *rows]))
     lines = surprises(results, read_expected(EXCEPTIONS))
     print(*lines, sep="\n")
     return 1 if lines else 0

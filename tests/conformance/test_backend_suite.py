@@ -2,7 +2,7 @@
 import os
 
 import pytest
-from backend_suite import read_expected, run_suite, surprises
+from backend_suite import PAGE, read_expected, run_suite, surprises, totals, totals_table
 from forked import forked_map
 from onnx_cases import TOTAL, load_cases
 
@@ -17,8 +17,10 @@ def test_no_case_is_left_out(cases):
 
 
 def test_cases_pass_as_expected(cases):
-    lines = surprises(run_suite(cases), read_expected())
+    results = run_suite(cases)
+    lines = surprises(results, read_expected())
     assert not lines, "\n".join(lines)
+    assert totals_table(totals(cases, results)) in PAGE.read_text(), "run: backend_suite.py --update"
 
 
 def test_a_crash_is_a_result():

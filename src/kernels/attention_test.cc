@@ -91,7 +91,7 @@ TEST(Attention, Layouts) {
 TEST(Attention, MasksCausalityWindowsLengths) {
   for (int mask : {0, 1, 2, 3})
     for (bool causal : {false, true})
-      for (int64_t window : {0, 4})
+      for (int64_t window : {0, 1, 4})
         for (int64_t q : {1, 30}) check({1, 2, 2, q, 40, 16, 16, false, mask, causal, window});
   check({3, 2, 1, 7, 40, 16, 16, false, 1, true, 0, 0, true});
   check({1, 2, 2, 7, 40, 16, 16, false, 1, false, 0, 2.5f});

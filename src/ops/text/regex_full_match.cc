@@ -1,45 +1,29 @@
 // RegexFullMatch: whether each string, as a whole, matches a pattern in RE2's syntax.
-#include "base/library.h"
-#include "extras/regex.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
 #include "ops/map.h"
+#include "ops/regex.h"
 
 namespace tenon::ops::regex_full_match {
 namespace {
 
-const extras::RegexApi& api() {
-  static const extras::RegexApi& loaded = [&]() -> const extras::RegexApi& {
-    extras::RegexEntry* entry = nullptr;
-    SharedLibrary::beside(extras::kRegexLibrary).bind(extras::kRegexEntry, entry);
-    return *entry();
-  }();
-  return loaded;
-}
-
 class RegexFullMatch final : public Kernel {
  public:
-  explicit RegexFullMatch(const NodeInfo& info) {
-    if (!info.attrs.has("pattern")) fail("attribute pattern is missing");
-    const std::string_view pattern = info.attrs.get_string("pattern", "");
-    char why[256] = "";
-    regex_ = api().compile(pattern.data(), pattern.size(), why, sizeof(why));
-    if (!regex_) fail("attribute pattern: '{}' is no regular expression: {}", pattern, static_cast<const char*>(why));
-  }
-  ~RegexFullMatch() override { api().free(regex_); }
-  RegexFullMatch(const RegexFullMatch&) = delete;
-  RegexFullMatch& operator=(const RegexFullMatch&) = delete;
-
+  explicit RegexFullMatch(const NodeInfo& info) : regex_("pattern", pattern_of(info.attrs)) {}
   void run(KernelContext& c) const override {
     const auto* in = c.input(0).as<std::string>();
     bool* out = c.output(0).out<bool>();
     c.par.loop(c.input(0).count, 200, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = api().full_match(regex_, in[i].data(), in[i].size());
+      for (int64_t i = begin; i < end; ++i) out[i] = regex_.full_match(in[i]);
     });
   }
 
  private:
-  void* regex_;
+  static std::string_view pattern_of(const graph::Attrs& attrs) {
+    if (!attrs.has("pattern")) fail("attribute pattern is missing");
+    return attrs.get_string("pattern", "");
+  }
+  Regex regex_;
 };
 
 void infer(InferContext& c) { infer_like(c, DType::kBool); }

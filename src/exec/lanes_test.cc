@@ -117,5 +117,20 @@ TEST(Lanes, AnErrorEndsTheRunAndLeavesTheFrameUsable) {
   }
 }
 
+// One long lane and one short one: a thread goes to sleep again and again while the other one's last steps end.
+TEST(Lanes, NobodySleepsThroughTheEnd) {
+  constexpr int kSteps = 60;
+  std::string text = "graph (x: float[512]) opset 17 {\n s0 = Neg(x)\n s1 = Neg(s0)\n l0 = Sin(x)\n";
+  for (int k = 1; k < kSteps; ++k) text += fmt::format(" l{} = Neg(l{})\n", k, k - 1);
+  test::RunnableGraph g(text + fmt::format(" return s1, l{} }}", kSteps - 1));
+  ThreadPool pool({.threads = 2});
+  RunContext context;
+  context.lane_pool = &pool;
+  context.lanes = 2;
+  context.lanes_always = true;
+  const Value x = Value::tensor(DType::kFloat, Dims{512});
+  for (int k = 0; k < 30000; ++k) g.run({x}, context);
+}
+
 }  // namespace
 }  // namespace tenon::exec::lanes_test

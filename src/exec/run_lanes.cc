@@ -104,8 +104,10 @@ void LaneRun::run() {
 void LaneRun::help() {
   const auto spin = std::chrono::microseconds(frame_.context_.lane_pool->spin_us());
   Clock::time_point idle_since{};
-  while (left_.load(std::memory_order_acquire) > 0 && !stopped_.load(std::memory_order_relaxed)) {
+  while (true) {
+    // Read before everything else: whatever ends or moves on after these looks changes it, and the wait returns.
     const uint32_t seen = progress_.load(std::memory_order_acquire);
+    if (left_.load(std::memory_order_acquire) == 0 || stopped_.load(std::memory_order_relaxed)) return;
     bool worked = false;
     for (size_t l = 0; l < lanes_.size(); ++l) {
       if (lanes_[l].taken.load(std::memory_order_relaxed) || !ready(l)) continue;

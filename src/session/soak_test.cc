@@ -1,8 +1,6 @@
 // Sixteen threads on one session, sessions made and destroyed meanwhile, runs that fail, are cancelled or are late:
 // every other run has the bits of a run alone. And nothing grows. TENON_SOAK_SECONDS = seconds per mode.
 #include <gtest/gtest.h>
-#include <malloc.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -122,19 +120,13 @@ TEST(Soak, EveryRunIsAsIfItWereAlone) {
   }
 }
 
-/// Bytes that this process has from malloc and mmap through it.
-size_t heap_bytes() {
-  const auto m = mallinfo2();
-  return m.uordblks + m.hblkhd;
-}
-
 /// The least of some readings: what threads hold for a moment is not growth.
 template <class F>
-size_t least_heap_after(int rounds, const F& round) {
-  size_t least = SIZE_MAX;
+int64_t least_heap_after(int rounds, const F& round) {
+  int64_t least = INT64_MAX;
   for (int k = 0; k < rounds; ++k) {
     round();
-    least = std::min(least, heap_bytes());
+    least = std::min(least, test::live_bytes());
   }
   return least;
 }
@@ -155,16 +147,17 @@ TEST(Soak, NothingGrows) {
     {
       const Session s = test::mode_session(mode.options);
       for (int k = 0; k < 40; ++k) round(s);
-      const size_t before = least_heap_after(20, [&] { round(s); }), used = s.memory_use().used;
+      const int64_t before = least_heap_after(20, [&] { round(s); });
+      const size_t used = s.memory_use().used;
       for (int k = 0; k < runs / 6; ++k) round(s);
       EXPECT_LE(least_heap_after(20, [&] { round(s); }), before) << runs << " runs";
       EXPECT_LE(s.memory_use().used, used);
     }
     const auto life = [&] { round(test::mode_session(mode.options)); };
-    const size_t before = least_heap_after(20, life);
+    const int64_t before = least_heap_after(20, life);
     for (int k = 0; k < sessions; ++k) life();
     // Less than one small block per session.
-    EXPECT_LT(least_heap_after(20, life), before + static_cast<size_t>(sessions) * 16) << sessions << " sessions";
+    EXPECT_LT(least_heap_after(20, life), before + sessions * 16) << sessions << " sessions";
   }
 }
 

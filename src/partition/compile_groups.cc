@@ -89,7 +89,10 @@ class Compilation {
     for (const auto& [n, c] : p_.claim_of)
       if (c == claim && g_.node(n).alive) members[g_.node(n).region].insert(n);
     for (const auto& [region, nodes] : members) {
-      for (std::vector<NodeId>& group : convex_groups(g_, region, nodes)) {
+      std::vector<std::vector<NodeId>> formed;  // of claims before this one
+      for (const Group& group : groups)
+        if (group.region == region) formed.push_back(group.nodes);
+      for (std::vector<NodeId>& group : convex_groups(g_, region, nodes, formed)) {
         graph::Border border = graph::border(g_, group);
         if (border.outputs.empty()) {  // nothing reads what they compute
           g_.erase_nodes(std::vector<NodeId>(group.rbegin(), group.rend()));

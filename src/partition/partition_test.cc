@@ -88,6 +88,49 @@ TEST(Groups, AreConvexAndMaximalOnRandomGraphs) {
   }
 }
 
+/// True when no way along the edges between groups comes back to where it began.
+bool acyclic_when_contracted(const Graph& g, const std::vector<std::vector<NodeId>>& groups) {
+  std::map<NodeId, NodeId> stands_for;
+  for (NodeId n : g.region().nodes) stands_for[n] = n;
+  for (const auto& group : groups)
+    for (NodeId n : group) stands_for[n] = group[0];
+  std::set<std::pair<NodeId, NodeId>> edges;
+  for (NodeId n : g.region().nodes)
+    for (ValueId v : g.node(n).outputs)
+      if (v != kNone)
+        for (const graph::Use& u : g.value(v).uses)
+          if (stands_for[n] != stands_for[u.node]) edges.emplace(stands_for[n], stands_for[u.node]);
+  while (!edges.empty()) {  // take away what nobody leads to
+    std::set<NodeId> heads;
+    for (const auto& [from, to] : edges) heads.insert(to);
+    if (!std::erase_if(edges, [&](const auto& e) { return !heads.contains(e.first); })) return false;
+  }
+  return true;
+}
+
+TEST(Groups, OfSeveralClaimsCanAllBeContracted) {
+  Rng rng(2);
+  int split = 0;
+  for (int round = 0; round < 3'000; ++round) {
+    const auto g = random_graph(rng, 4 + pick(rng, 14));
+    std::vector<std::unordered_set<NodeId>> claims(2 + static_cast<size_t>(pick(rng, 2)));
+    for (NodeId n : g->region().nodes)
+      if (pick(rng, 100) < 80) claims[static_cast<size_t>(pick(rng, static_cast<int>(claims.size())))].insert(n);
+    std::vector<std::vector<NodeId>> formed;
+    for (const auto& members : claims) {
+      const auto alone = convex_groups(*g, 0, members), groups = convex_groups(*g, 0, members, formed);
+      size_t covered = 0;
+      for (const auto& group : groups) covered += group.size();
+      ASSERT_EQ(covered, members.size());
+      ASSERT_GE(groups.size(), alone.size());
+      split += groups.size() > alone.size();
+      formed.insert(formed.end(), groups.begin(), groups.end());
+      ASSERT_TRUE(acyclic_when_contracted(*g, formed)) << "round " << round;
+    }
+  }
+  EXPECT_GT(split, 0) << "no round where it mattered";
+}
+
 /// Every (value, memory) pair that needs a copy, counted without looking at what the partitioner did.
 size_t copies_needed(const Graph& g) {
   std::set<std::pair<ValueId, int>> pairs;

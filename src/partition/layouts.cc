@@ -57,7 +57,7 @@ class Handshake {
       }
       if (all) break;
       undo_layouts(g_, p_, k_);
-      offer_again();
+      ask_again();  // about all nodes: groups of one claim never wait for each other in a circle
     }
     for (NodeId c : p_.layouts[k_].converters)
       if (g_.node(c).provider.empty()) g_.set_provider(c, p_.providers.back().key);
@@ -185,10 +185,6 @@ class Handshake {
       g_.set_provider(n, "");
       p_.claim_of.erase(n);
     }
-    offer_again();
-  }
-
-  void offer_again() {
     for (RegionId r = 0; r < g_.region_limit(); ++r) offer(g_, p_, wishes_, r, k_);
   }
 

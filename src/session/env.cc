@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fork_mutex.h"
 #include "tenon/allocator.h"
+#include "tenon/session.h"
 
 namespace tenon::session {
 namespace {

@@ -1,8 +1,11 @@
 """SessionOptions and RunOptions: defaults, names and values as in onnxruntime, and what is refused."""
 import pathlib
+import subprocess
+import sys
 import threading
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tenon

@@ -9,8 +9,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 import tenon
 
 LEGACY = {"Affine", "Crop", "DynamicSlice", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh"}
+# Written and read by sessions only; the ports are any tensors.
+OWN_FORM = {("com.microsoft", "EPContext")}
 ROWS = [r for r in json.loads(tenon.op_table_json())
-        if r["domain"] in ("com.microsoft", "com.microsoft.nchwc") or (r["domain"] == "" and r["name"] in LEGACY)]
+        if (r["domain"] in ("com.microsoft", "com.microsoft.nchwc") and (r["domain"], r["name"]) not in OWN_FORM) or (r["domain"] == "" and r["name"] in LEGACY)]
 KINDS = {"INT": "int", "FLOAT": "float", "STRING": "string", "INTS": "ints", "FLOATS": "floats", "STRINGS": "strings",
          "TENSOR": "tensor", "GRAPH": "graph"}
 

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 jobs=${JOBS:-$(nproc)}
 python=${TENON_PYTHON:-.venv/bin/python}
 export TENON_SOAK_SECONDS=${TENON_SOAK_SECONDS:-30}
+export TSAN_OPTIONS=die_after_fork=0  # tests fork on purpose, and go on with threads in the child
 failed=()
 scripts/bootstrap.sh || exit 1
 for preset in clang asan tsan; do

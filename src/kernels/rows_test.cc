@@ -62,6 +62,9 @@ void expect_close(std::span<const float> x, std::span<const float> got, Bound bo
   EXPECT_LE(worst, bound.ulp) << "at " << at << ": expected " << static_cast<float>(want(at));
 }
 
+// Of a NaN the sign is anybody's: it depends on the order in which a compiler puts the operands.
+uint32_t bits(float v) { return std::isnan(v) ? 0x7FC00000u : std::bit_cast<uint32_t>(v); }
+
 // Any length from 0 gives the same bits as a long row, writes nothing beyond it, and works in place.
 template <class Row>
 void expect_tails(std::span<const float> x, const Row& row) {
@@ -72,8 +75,8 @@ void expect_tails(std::span<const float> x, const Row& row) {
     row(in.data(), out.data(), n);
     row(in.data(), in.data(), n);
     for (int64_t i = 0; i < n; ++i) {
-      EXPECT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(whole[static_cast<size_t>(5 + i)])) << n;
-      EXPECT_EQ(std::bit_cast<uint32_t>(in[i]), std::bit_cast<uint32_t>(out[i])) << n;
+      EXPECT_EQ(bits(out[i]), bits(whole[static_cast<size_t>(5 + i)])) << n;
+      EXPECT_EQ(bits(in[i]), bits(out[i])) << n;
     }
   }
 }

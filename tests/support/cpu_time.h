@@ -4,6 +4,15 @@
 
 namespace tenon::test {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr double kSlowdown = 20;
+#else
+inline constexpr double kSlowdown = 1;
+#endif
+
+/// A limit of so many seconds; builds with sanitizers get more.
+constexpr double limit_s(double seconds) { return seconds * kSlowdown; }
+
 class CpuTime {
  public:
   CpuTime() : start_(now()) {}

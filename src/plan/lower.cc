@@ -188,7 +188,8 @@ class Lowerer {
     }
     for (ValueId v : n.outputs) out.push_back(v == kNone ? nullptr : &g_.type(v));
     try {
-      const ops::NodeInfo info{n.op, n.name, n.since_version, n.attrs, in, out, constants, weights_, options_.isa, n.def};
+      const ops::NodeInfo info{n.op, n.name,    n.since_version, n.attrs,      in,
+                               out,  constants, weights_,        options_.isa, n.def};
       plan_->kernels.push_back(foreign ? provider->kernel(n, info) : n.def->make(info));
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("node {} ({}): {}", n.name, n.op, e.what()), e.reason(), e.limit());

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# no-run: the demo runs it, in an environment of its own
 """An application that knows nothing of Tenon reads a page: rapidocr, from PyPI, with the models that its package carries.
 
     read_page.py [--out DIR]

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/value_data.h"
@@ -98,7 +99,7 @@ void LaneRun::run() {
   error_ = nullptr;
   const auto threads = static_cast<int64_t>(schedule_->lanes.size());
   frame_.context_.lane_pool->parallel_blocks(threads, 1, nullptr, [&](int64_t, int64_t) { help(); });
-  if (error_) std::rethrow_exception(error_);
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));  // the frame may serve another thread next
 }
 
 void LaneRun::help() {

@@ -37,8 +37,9 @@ class Tile {
     mask_ = a_.mask ? a_.mask + b * a_.mask_batch + h * a_.mask_head + i0 * a_.mask_row : nullptr;
     first_row_ = i0;
     rows_ = rows;
-    std::fill(top_, top_ + rows, -kInf);
-    std::fill(total_, total_ + rows, 0.f);
+    const bool sink = a_.sinks && a_.sinks[h] != -kInf;
+    std::fill(top_, top_ + rows, sink ? a_.sinks[h] : -kInf);
+    std::fill(total_, total_ + rows, sink ? 1.f : 0.f);
     int64_t end = a_.kv_lengths ? std::clamp<int64_t>(a_.kv_lengths[b], 0, a_.kv_len) : a_.kv_len, begin = 0;
     if (a_.causal) end = std::clamp<int64_t>(i0 + rows + a_.causal_offset, 0, end);  // tuning: soften() hides the rest
     if (a_.window > 0)

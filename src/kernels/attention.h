@@ -29,6 +29,7 @@ struct AttentionArgs {
   float scale = 1;
   float softcap = 0;  ///< > 0: cap(s) = softcap tanh(s / softcap)
   float empty_row_value = 0;
+  const float* sinks = nullptr;  ///< per head: the score of a key without a value, that only the sum counts
 };
 /// Stack memory only. Same rounding for every number of threads.
 void attention(const AttentionArgs& args, const Parallel& par, const KernelTable& table = kernels());

@@ -49,9 +49,14 @@ template <class T>
 Heads<T> load_cache(KernelContext& c, size_t i, size_t past, size_t present, int64_t heads,
                     const kernels::KernelTable& table, std::optional<ResultAs<T>>& result) {
   const TensorRef& t = c.input(i);
-  const Heads<T> now = Heads<T>::of(t, load_as<T>(c, t, table), heads);
+  return extend_cache(c, Heads<T>::of(t, load_as<T>(c, t, table), heads), t.dim[0], past, present, table, result);
+}
+
+template <class T>
+Heads<T> extend_cache(KernelContext& c, const Heads<T>& now, int64_t batch, size_t past, size_t present,
+                      const kernels::KernelTable& table, std::optional<ResultAs<T>>& result) {
   if (!c.has_input(past) && !c.has_output(present)) return now;
-  const int64_t batch = t.dim[0], old = c.has_input(past) ? c.input(past).dim[2] : 0;
+  const int64_t old = c.has_input(past) ? c.input(past).dim[2] : 0;
   const T* old_data = load_as<T>(c, past, table);
   Heads<T> all = now;
   all.length = old + now.length;
@@ -130,6 +135,7 @@ void run_fused(const Parallel& par, const Call<float>& a, const Rules& rules, fl
   k.scale = a.scale;
   k.softcap = rules.softcap;
   k.kv_lengths = a.lengths;
+  k.sinks = a.sinks;
   const bool lines = rules.right >= 0 || rules.left >= 0;
   if (!lines || !a.lengths) {
     set_lines(k, rules, a.past);
@@ -182,6 +188,8 @@ template Heads<float> load_cache(KernelContext&, size_t, size_t, size_t, int64_t
                                  std::optional<ResultAs<float>>&);
 template Heads<double> load_cache(KernelContext&, size_t, size_t, size_t, int64_t, const kernels::KernelTable&,
                                   std::optional<ResultAs<double>>&);
+template Heads<float> extend_cache(KernelContext&, const Heads<float>&, int64_t, size_t, size_t,
+                                   const kernels::KernelTable&, std::optional<ResultAs<float>>&);
 template Mask<float> load_mask(KernelContext&, int64_t, const kernels::KernelTable&);
 template Mask<double> load_mask(KernelContext&, int64_t, const kernels::KernelTable&);
 template void run_plain(KernelContext&, const Call<float>&, const Rules&, float*, const kernels::KernelTable&);

@@ -55,12 +55,17 @@ struct Call {
   T scale;
   const int32_t* lengths;  ///< valid keys per batch, or null
   int64_t out_batch, out_head, out_row;
+  const float* sinks = nullptr;  ///< per query head, see kernels::AttentionArgs (the fused kernel only)
   /// Key position of query row 0 of batch b.
   int64_t offset(int64_t b) const { return lengths ? lengths[b] - q.length : past; }
 };
 
-/// Past and new rows of K or V (operands i and `past`): joined in output `present` (through `result`) or in scratch, or
-/// the input as it lies.
+/// The past (operand `past`) and new rows of K or V of `batch` entries: joined in output `present` (through `result`)
+/// or in scratch, or the new rows as they lie.
+template <class T>
+Heads<T> extend_cache(KernelContext& c, const Heads<T>& now, int64_t batch, size_t past, size_t present,
+                      const kernels::KernelTable& table, std::optional<ResultAs<T>>& result);
+/// The same for new rows that operand i holds.
 template <class T>
 Heads<T> load_cache(KernelContext& c, size_t i, size_t past, size_t present, int64_t heads,
                     const kernels::KernelTable& table, std::optional<ResultAs<T>>& result);

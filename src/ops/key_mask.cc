@@ -42,4 +42,35 @@ KeyMask load_key_mask(KernelContext& c, size_t input, int64_t batch, int64_t que
   return {to, rows * keys, rows > 1 ? keys : 0};
 }
 
+void check_attention_bias(InferContext& c, size_t input, int64_t batch, int64_t heads, int64_t queries, int64_t keys) {
+  expect_rank(c, input, 4);
+  if (!c.has_rank(input)) return;
+  const Dims& d = c.dims(input);
+  if ((d[0] != 1 && differ(d[0], batch)) || (d[1] != 1 && differ(d[1], heads)) || differ(d[2], queries) ||
+      differ(d[3], keys))
+    fail("attention_bias has dims {}, expected {}, of which the first two may be 1", c.sym.to_string(d),
+         c.sym.to_string(Dims{batch, heads, queries, keys}));
+}
+
+attention::Mask<float> with_bias(KernelContext& c, const KeyMask& mask, size_t input, int64_t batch, int64_t queries,
+                                 int64_t keys, const kernels::KernelTable& table) {
+  if (!c.has_input(input)) return {mask.data, mask.batch_step, 0, mask.row_step};
+  const TensorRef& t = c.input(input);
+  const int64_t heads = t.dim[1], plane = queries * t.dim[3];
+  attention::Mask<float> bias{load_f32(c, t, table), t.dim[0] == 1 ? 0 : heads * plane, heads == 1 ? 0 : plane,
+                              t.dim[3]};
+  if (!mask.data) return bias;
+  const int64_t rows = heads * queries;
+  float* sum = c.scratch<float>(checked_mul(batch * rows, keys));
+  c.par.loop(batch * rows, static_cast<double>(keys), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t b = r / rows, i = r % queries;
+      const float *x = bias.data + b * bias.batch + r % rows / queries * bias.head + i * bias.row,
+                  *m = mask.data + b * mask.batch_step + i * mask.row_step;
+      for (int64_t j = 0; j < keys; ++j) sum[r * keys + j] = x[j] + m[j];
+    }
+  });
+  return {sum, rows * keys, heads == 1 ? 0 : queries * keys, keys};
+}
+
 }  // namespace tenon::ops

@@ -1,5 +1,6 @@
 // The operand mask_index of com.microsoft Attention and its kin.
 #pragma once
+#include "ops/attention.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
 
@@ -16,5 +17,11 @@ struct KeyMask {
 KeyMask load_key_mask(KernelContext& c, size_t input, int64_t batch, int64_t queries, int64_t keys, float filter);
 /// Throws unless the operand, where present, has one of these forms.
 void check_key_mask(InferContext& c, size_t input, int64_t batch, int64_t queries, int64_t keys);
+
+/// `mask` plus the operand attention_bias [batch or 1, heads or 1, queries, width], width >= keys, where present.
+attention::Mask<float> with_bias(KernelContext& c, const KeyMask& mask, size_t input, int64_t batch, int64_t queries,
+                                 int64_t keys, const kernels::KernelTable& table);
+/// Throws unless the operand, where present, is [batch or 1, heads or 1, queries, keys].
+void check_attention_bias(InferContext& c, size_t input, int64_t batch, int64_t heads, int64_t queries, int64_t keys);
 
 }  // namespace tenon::ops

@@ -1,9 +1,9 @@
 // RotaryEmbedding: pairs of each head's first dims are turned by the angle whose cosine and sine the caches hold.
-#include "kernels/rows.h"
 #include "kernels/table.h"
 #include "ops/infer.h"
 #include "ops/kernel.h"
-#include "ops/move.h"
+#include "ops/rotary.h"
+#include "ops/rows.h"
 #include "ops/staging.h"
 
 namespace tenon::ops::rotary_embedding {
@@ -54,9 +54,8 @@ class Kernel final : public ops::Kernel {
 
   void run(KernelContext& c) const override {
     const TensorRef &x = c.input(0), &cache = c.input(1);
-    const bool heads_first = x.rank == 4;
-    const int64_t heads = heads_first ? x.dim[1] : heads_, length = heads_first ? x.dim[2] : x.dim[1];
-    const int64_t size = heads_first ? x.dim[3] : x.dim[2] / heads, half = (dim_ > 0 ? dim_ : size) / 2;
+    const rotary::Layout at = rotary::Layout::of(x, heads_);
+    const int64_t half = (dim_ > 0 ? dim_ : at.size) / 2;
     const int64_t* ids = c.has_input(3) ? c.input(3).as<int64_t>() : nullptr;
     if (ids)
       for (int64_t i = 0; i < c.input(3).count; ++i)
@@ -64,45 +63,15 @@ class Kernel final : public ops::Kernel {
           fail("position_ids[{}] is {}, expected a value in [0, {}]", i, ids[i], cache.dim[0] - 1);
     const F32Result out(c, c.output(0), table_);
     const float *in = load_f32(c, x, table_), *cos = load_f32(c, 1, table_), *sin = load_f32(c, 2, table_);
-    c.par.loop(x.dim[0] * heads * length, 1.5 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t b = r / (heads * length), rest = r % (heads * length);
-        const int64_t s = heads_first ? rest % length : rest / heads;
-        const int64_t at = ids ? ids[row_of(c.input(3).dims(), b, s)] : row_of(cache.dims(), b, s);
-        const int64_t sin_at = ids ? at : row_of(c.input(2).dims(), b, s);
-        turn(in + r * size, cos + at * half, sin + sin_at * half, out.data() + r * size, half);
-        std::copy_n(in + r * size + 2 * half, size - 2 * half, out.data() + r * size + 2 * half);
-      }
-    });
+    const auto angles = [&](int64_t b, int64_t i) -> rotary::Angles {
+      const int64_t row = ids ? ids[row_of(c.input(3).dims(), b, i)] : row_of(cache.dims(), b, i);
+      return {cos + row * half, sin + (ids ? row : row_of(c.input(2).dims(), b, i)) * half};
+    };
+    rotary::turn_all(c.par, at, in, out.data(), half, interleaved_, angles, table_);
     out.store(c);
   }
 
  private:
-  void turn(const float* x, const float* cos, const float* sin, float* y, int64_t half) const {
-    if (interleaved_) {
-      for (int64_t i = 0; i < half; ++i) {
-        const float a = x[2 * i], b = x[2 * i + 1];
-        y[2 * i] = cos[i] * a - sin[i] * b;
-        y[2 * i + 1] = sin[i] * a + cos[i] * b;
-      }
-      return;
-    }
-    const auto mul = kernels::binary_rows(kernels::Binary::kMul, table_).vv;
-    const auto add = kernels::binary_rows(kernels::Binary::kAdd, table_).vv;
-    const auto sub = kernels::binary_rows(kernels::Binary::kSub, table_).vv;
-    float product[256];
-    for (int64_t i = 0; i < half; i += 256) {
-      const int64_t n = std::min<int64_t>(256, half - i);
-      const float *a = x + i, *b = x + half + i;
-      mul(cos + i, a, y + i, n);
-      mul(sin + i, b, product, n);
-      sub(y + i, product, y + i, n);
-      mul(sin + i, a, y + half + i, n);
-      mul(cos + i, b, product, n);
-      add(y + half + i, product, y + half + i, n);
-    }
-  }
-
   bool interleaved_;
   int64_t heads_, dim_;
   const kernels::KernelTable& table_;

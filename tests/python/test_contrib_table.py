@@ -27,6 +27,8 @@ DIFFERENCES = {
     ("SparseToDenseMatMul", "A"): "the table prints types of dense tensors only",
     ("ExpandDims", "X"): "bfloat16 too", ("ExpandDims", "Y"): "bfloat16 too",
     ("BiasGelu", "A"): "double too", ("BiasGelu", "B"): "double too", ("BiasGelu", "C"): "double too",
+    ("GroupQueryAttention", "past_key"): "no 8-bit cache", ("GroupQueryAttention", "past_value"): "no 8-bit cache",
+    ("GroupQueryAttention", "present_key"): "no 8-bit cache", ("GroupQueryAttention", "present_value"): "no 8-bit cache",
     ("FastGelu", "X"): "double too", ("FastGelu", "bias"): "double too", ("FastGelu", "Y"): "double too",
 }
 SCHEMAS = {}

@@ -1,4 +1,5 @@
-// CausalConvWithState: each channel convolved with its own taps over what came before; the last k - 1 values are kept.
+// CausalConvWithState (also of com.microsoft): each channel convolved with its own taps over what came before; the last
+// k - 1 values are kept.
 #include <algorithm>
 #include <cstring>
 
@@ -13,6 +14,12 @@ namespace {
 
 enum In : size_t { kInput, kWeight, kBias, kPast };
 
+constexpr AttrDef kMsAttrs[] = {
+    string_attr("activation", "none"),   int_attr("channels_last", 0),  int_attr("dilation", 1),
+    int_attr("input_channel_offset", 0), int_attr("input_channels", 0), int_attr("ndim", 1),
+    int_attr("state_channels_last", -1), int_attr("state_length", 0),   int_attr("state_update_capacity", 0),
+    int_attr("state_window", 0)};
+
 bool has_silu(const graph::Attrs& attrs) {
   const std::string_view a = attrs.get_string("activation", "none");
   if (a != "none" && a != "silu" && a != "swish")
@@ -21,7 +28,12 @@ bool has_silu(const graph::Attrs& attrs) {
 }
 
 void infer(InferContext& c) {
+  for (const AttrDef& a : kMsAttrs)  // com.microsoft's forms beyond ONNX
+    if (a.kind == AttrKind::kInt && c.attrs().get_int(a.name, static_cast<int64_t>(a.number)) != a.number)
+      fail(ErrorCode::kNotImplemented, "attribute {} is {}, expected {}", a.name, c.attrs().get_int(a.name, 0),
+           a.number);
   has_silu(c.attrs());
+  if (c.has_output(2)) fail("state_update is wanted, but state_update_capacity is 0");
   expect_rank(c, kInput, 3);
   expect_rank(c, kWeight, 3);
   expect_rank(c, kBias, 1);
@@ -97,13 +109,11 @@ constexpr Port kIn[] = {{"input", kSet},
                         {"past_state", kSet, "T", PortUse::kOptional}};
 constexpr Port kOut[] = {{"output", kSet}, {"present_state", kSet}};
 constexpr AttrDef kAttrs[] = {string_attr("activation", "none")};
-constexpr OpDef kOps[] = {{.name = "CausalConvWithState",
-                           .since = 27,
-                           .inputs = kIn,
-                           .outputs = kOut,
-                           .attrs = kAttrs,
-                           .infer = infer,
-                           .make = make<Kernel>}};
+constexpr Port kMsOut[] = {{"output", kSet}, {"present_state", kSet}, {"state_update", kSet, "T", PortUse::kOptional}};
+constexpr OpDef kOps[] = {
+    {"CausalConvWithState", "", 27, 0, kIn, kOut, kAttrs, infer, make<Kernel>},
+    {"CausalConvWithState", "com.microsoft", 1, 0, kIn, kMsOut, kMsAttrs, infer, make<Kernel>},
+};
 
 }  // namespace
 TENON_OPS(kOps)

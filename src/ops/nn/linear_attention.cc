@@ -1,4 +1,5 @@
-// LinearAttention: a state matrix per key head, decayed, corrected and written by each token, read by its queries.
+// LinearAttention (also of com.microsoft): a state matrix per key head, decayed, corrected and written by each token,
+// read by its queries.
 #include <algorithm>
 #include <cmath>
 
@@ -37,6 +38,7 @@ int64_t head_size(InferContext& c, size_t i, const char* what, int64_t heads) {
 }
 
 void infer(InferContext& c) {
+  if (c.attrs().get_int("state_window", 0) != 0) fail(ErrorCode::kNotImplemented, "attribute state_window is set");
   const Rule rule(c.attrs());
   const int64_t q_heads = heads_attr(c.attrs(), "q_num_heads"), heads = heads_attr(c.attrs(), "kv_num_heads");
   if (q_heads % heads != 0) fail("{} query heads, expected a multiple of the {} key heads", q_heads, heads);
@@ -153,13 +155,16 @@ constexpr Port kOut[] = {{"output", kSet}, {"present_state", kSet, "S"}};
 constexpr AttrDef kAttrs[] = {int_attr("chunk_size", 64), required_attr("kv_num_heads", AttrKind::kInt),
                               required_attr("q_num_heads", AttrKind::kInt), float_attr("scale", 0),
                               string_attr("update_rule", "gated_delta")};
-constexpr OpDef kOps[] = {{.name = "LinearAttention",
-                           .since = 27,
-                           .inputs = kIn,
-                           .outputs = kOut,
-                           .attrs = kAttrs,
-                           .infer = infer,
-                           .make = make<Kernel>}};
+constexpr AttrDef kMsAttrs[] = {int_attr("chunk_size", 64),
+                                required_attr("kv_num_heads", AttrKind::kInt),
+                                required_attr("q_num_heads", AttrKind::kInt),
+                                float_attr("scale", 0),
+                                int_attr("state_window", 0),
+                                string_attr("update_rule", "gated_delta")};
+constexpr OpDef kOps[] = {
+    {"LinearAttention", "", 27, 0, kIn, kOut, kAttrs, infer, make<Kernel>},
+    {"LinearAttention", "com.microsoft", 1, 0, kIn, kOut, kMsAttrs, infer, make<Kernel>},
+};
 
 }  // namespace
 TENON_OPS(kOps)

@@ -1,7 +1,6 @@
 // com.microsoft GroupQueryAttention: heads that share keys and values, a cache of a fixed capacity that each batch
 // entry fills to a length of its own, rotary embedding, a causal line and a window.
 #include <cmath>
-#include <cstring>
 
 #include "kernels/table.h"
 #include "ops/key_mask.h"
@@ -216,14 +215,11 @@ class Kernel final : public ops::Kernel {
     return out;
   }
 
-  /// The cache with the new rows behind what each batch entry had. Where the caller binds past and present to the same
-  /// memory, only the new rows are written (fp32).
+  /// A cache of `capacity` rows: what each batch entry had, the new rows behind it, then zeros.
   Heads store(KernelContext& c, const Heads& now, const attention::Call<float>& a, size_t past, size_t present,
               int64_t capacity, const Turn* t, std::optional<F32Result>& result) const {
-    const bool has_past = c.has_input(past);
-    const int64_t old = has_past ? c.input(past).dim[2] : 0;
+    const int64_t old = c.has_input(past) ? c.input(past).dim[2] : 0;
     const float* from = load_f32(c, past, table_);
-    const bool shared = has_past && c.has_output(present) && c.input(past).data == c.output(present).data;
     if (c.has_output(present)) result.emplace(c, c.output(present), table_);
     float* to = result ? result->data() : c.scratch<float>(checked_mul(a.batch * now.heads * capacity, now.width));
     const Heads all{to,       now.heads, capacity, now.width, now.heads * capacity * now.width, capacity * now.width,
@@ -232,9 +228,7 @@ class Kernel final : public ops::Kernel {
       for (int64_t p = begin; p < end; ++p) {
         const int64_t b = p / now.heads, h = p % now.heads, done = a.lengths[b] - now.length;
         float* head = to + p * all.head_step;
-        const int64_t kept = shared ? old : done;
-        if (head != from + p * old * now.width && kept > 0)
-          std::copy_n(from + p * old * now.width, kept * now.width, head);
+        if (done > 0) std::copy_n(from + p * old * now.width, done * now.width, head);
         for (int64_t i = 0; i < now.length; ++i) {
           float* row = head + (done + i) * now.width;
           if (t)
@@ -242,7 +236,7 @@ class Kernel final : public ops::Kernel {
           else
             std::copy_n(now.row(b, h, i), now.width, row);
         }
-        if (!shared) std::fill(head + a.lengths[b] * now.width, head + all.head_step, 0.0f);
+        std::fill(head + a.lengths[b] * now.width, head + all.head_step, 0.0f);
       }
     });
     return all;

@@ -192,7 +192,7 @@ def sections(rng):
     kind, four = some(rng, F, np.float16), rng.rand() < 0.4
     x = floats(rng, *((batch, heads, length, 2 * half) if four else (batch, length, heads * 2 * half)), kind=kind)
     return [x, rng.randint(0, 20, (3, batch, length)), *caches(rng, 20, half, kind)], \
-        dict(interleaved=rng.randint(2), mrope_layout=rng.randint(2), mrope_section=[4, 2, 2])
+        dict(num_heads=int(heads), interleaved=rng.randint(2), mrope_layout=rng.randint(2), mrope_section=[4, 2, 2])
 
 
 @case("GatedAdd")

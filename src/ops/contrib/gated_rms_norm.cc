@@ -35,7 +35,7 @@ class Kernel final : public ops::Kernel {
  public:
   explicit Kernel(const NodeInfo& n)
       : activation_(activation_of(n.attrs)),
-        eps_(n.attrs.get_float("epsilon", 1e-6f)),
+        eps_(n.attrs.get_float("epsilon", 1e-5f)),
         table_(kernels::kernels_for(n.isa)) {}
 
   void run(KernelContext& c) const override {
@@ -69,7 +69,7 @@ class Kernel final : public ops::Kernel {
 constexpr DTypeSet kSet = dtype_set({DType::kFloat, DType::kFloat16, DType::kBFloat16});
 constexpr Port kIn[] = {{"X", kSet}, {"scale", kSet}, {"gate", kSet}};
 constexpr Port kOut[] = {{"Y", kSet}};
-constexpr AttrDef kAttrs[] = {string_attr("activation", "silu"), float_attr("epsilon", 1e-6f)};
+constexpr AttrDef kAttrs[] = {string_attr("activation", "silu"), float_attr("epsilon", 1e-5f)};
 constexpr OpDef kOps[] = {{"GatedRMSNorm", "com.microsoft", 1, 0, kIn, kOut, kAttrs, infer, make<Kernel>}};
 
 }  // namespace

@@ -47,9 +47,9 @@ struct Settings {
         smooth(a.get_int("smooth_softmax", -1) > 0),
         scale(a.get_float("scale", 0)),
         softcap(a.get_float("softcap", 0)) {
-    if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0)
+    if (heads < 1 || heads > INT32_MAX || kv_heads < 1 || heads % kv_heads != 0)
       fail("attributes num_heads {} and kv_num_heads {}: expected a multiple and its divisor", heads, kv_heads);
-    if (window == 0 || window < -1 || (window > 0 && !causal))
+    if (window == 0 || window < -1 || window > INT32_MAX || (window > 0 && !causal))
       fail("attribute local_window_size: {} found, expected -1, or above 0 with causal", window);
     for (const char* name : {"k_quant_type", "v_quant_type"})
       if (a.get_string(name, "NONE") != "NONE")
@@ -111,6 +111,7 @@ void infer(InferContext& c) {
   check_rotary(c, s.rotary, q, size);
   if (c.has_rank(kSeqlens)) expect_equal(c, c.sym.product(c.dims(kSeqlens)), q[0], "entries of seqlens_k and batch");
   const int64_t old = !c.has_input(kPastKey) ? 0 : c.has_rank(kPastKey) ? c.dims(kPastKey)[2] : c.fresh();
+  if (c.has_rank(kTotal)) expect_equal(c, c.sym.product(c.dims(kTotal)), 1, "elements of total_sequence_length");
   const auto total = c.scalar_int(kTotal);
   int64_t capacity = c.fresh();
   if (total && !is_symbol(*total)) {

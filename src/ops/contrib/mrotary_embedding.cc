@@ -58,7 +58,7 @@ void infer(InferContext& c) {
       fail("attribute num_heads: {} found, expected at least 1 with rotary_embedding_dim", s.heads);
     if (!is_symbol(x.back())) {
       const int64_t size = x.size() == 4 ? x[3] : s.dim > 0 ? x[2] / s.heads : 2 * s.half;
-      if (size < 2 * s.half || x.back() % size != 0)
+      if (size < 2 * s.half || x.back() % size != 0 || (x.size() == 3 && s.dim > 0 && size * s.heads != x[2]))
         fail("input has a last dim of {}, which holds no heads of {} turned values", x.back(), 2 * s.half);
     }
     const int64_t want[] = {3, x[0], x.size() == 4 ? x[2] : x[1]};

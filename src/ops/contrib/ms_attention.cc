@@ -20,7 +20,7 @@ int64_t v_hidden_of(const graph::Attrs& attrs, int64_t columns, int64_t heads) {
                 v = thirds              ? columns / 3
                     : sizes.size() == 3 ? sizes[2]
                                         : 0;
-  if (q < 1 || v < 1 || q % heads != 0 || v % heads != 0 || q >= columns || 2 * q + v != columns ||
+  if (q < 1 || v < 1 || q % heads != 0 || v % heads != 0 || q >= columns || v >= columns || 2 * q + v != columns ||
       (!thirds && sizes[1] != q))
     fail("weights has {} columns, expected three hidden sizes (attribute qkv_hidden_sizes) of {} heads", columns,
          heads);

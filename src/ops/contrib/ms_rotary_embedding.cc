@@ -27,7 +27,7 @@ void infer(InferContext& c) {
       const int64_t turned = 2 * c.dims(kCos)[1];
       if (dim > 0) expect_equal(c, turned, dim, "twice the last dim of cos_cache and rotary_embedding_dim");
       const int64_t size = x.size() == 4 ? x[3] : dim > 0 ? x[2] / heads : turned;
-      if (turned == 0 || size < turned || x.back() % size != 0)
+      if (turned == 0 || size < turned || x.back() % size != 0 || (x.size() == 3 && dim > 0 && size * heads != x[2]))
         fail("input has a last dim of {}, which holds no heads of {} turned values", x.back(), turned);
     }
     if (c.has_rank(kIds)) {

@@ -33,7 +33,7 @@ void infer(InferContext& c) {
   std::optional<int64_t> axis = c.attrs().get_int("axis", c.since() < 20 ? 1 : -2);
   if (c.has_input(kAxis)) axis = c.scalar_int(kAxis);
   if (!axis || is_symbol(*axis)) {
-    d = fresh_dims(c, d.size());
+    if (onesided || c.has_input(kLength)) d = fresh_dims(c, d.size());
   } else {
     const size_t at = signal_axis(*axis, d.size());
     int64_t n = d[at];

@@ -14,12 +14,21 @@ namespace {
 
 enum In : size_t { kColumns, kImage, kBlock };
 
+/// Number of image axes, from whatever says it.
+std::optional<size_t> image_axes(InferContext& c) {
+  for (size_t i : {size_t{kImage}, size_t{kBlock}})
+    if (const auto n = int_count(c, i)) return n;
+  for (const auto& [name, per_axis] :
+       {std::pair("strides", size_t{1}), std::pair("dilations", size_t{1}), std::pair("pads", size_t{2})})
+    if (const size_t n = c.attrs().get_ints(name).size()) return n / per_axis;
+  return std::nullopt;
+}
+
 void infer(InferContext& c) {
   expect_rank(c, kColumns, 3);
   expect_rank(c, kImage, 1);
   expect_rank(c, kBlock, 1);
-  std::optional<size_t> axes = int_count(c, kImage);
-  if (!axes) axes = int_count(c, kBlock);
+  const std::optional<size_t> axes = image_axes(c);
   const auto image = c.ints(kImage), block = c.ints(kBlock);
   if (!axes) return c.set_unranked(0, c.dtype(kColumns));
   if (*axes == 0) fail("image_shape is empty, expected at least one dim");

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/shape.h"
+#include "base/value_data.h"
 #include "partition/group_op.h"
 
 namespace tenon::session {
@@ -139,7 +140,8 @@ int64_t add(const Plan& p, LoadReport::Memory& m, std::unordered_set<const void*
     }
   }
   for (const auto& [slot, value] : p.constants) {
-    if (!value.is_tensor() || !constants.insert(value.data()).second) continue;  // bodies read those of outer regions
+    // Bodies read those of outer regions. By the record, not the bytes: data() would read a packed weight again.
+    if (!value.is_tensor() || !constants.insert(ValueAccess::data(value)).second) continue;
     ++m.constants;
     m.constant_bytes += static_cast<int64_t>(value.bytes());
   }
